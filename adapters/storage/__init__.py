@@ -1,0 +1,1 @@
+"""Where papers, settings and history are kept."""

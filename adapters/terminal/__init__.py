@@ -1,0 +1,1 @@
+"""The embedded default: a channel in the terminal."""

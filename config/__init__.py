@@ -1,0 +1,1 @@
+"""Secrets, paths and addresses, read from the environment."""
