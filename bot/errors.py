@@ -1,0 +1,67 @@
+"""What can go wrong, by who can act on it.
+
+PaperboyError
+├── UserError            shown to the asker: what is wrong and what to write instead
+├── StorageDamaged       the operator must look: a file cannot be read and no good copy is left
+├── StorageBusy          another process owns the data folder
+├── StorageFailed        the disk refused (full, read-only, I/O): the old state is intact
+├── SourceUnavailable    a source did not answer or did not make sense: the next try may work
+└── BadDump              a file that is no dump of papers, or breaks off
+"""
+
+
+class PaperboyError(Exception):
+    """Base of all errors that Paperboy raises on purpose; ``hint`` says what to do."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UserError(PaperboyError):
+    """A mistake of the person who asked.
+
+    *field* names the faulty field of a form, *source* is the text that was typed and
+    *start* and *end* are the character offsets of the offending part in it.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        field: str | None = None,
+        source: str = "",
+        start: int = 0,
+        end: int = 0,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
+        self.source = source
+        self.start = start
+        self.end = end
+
+
+class StorageDamaged(PaperboyError):
+    """A file cannot be read and there is no good copy; nothing was overwritten."""
+
+
+class StorageBusy(PaperboyError):
+    """Another process owns the data folder; the message names its pid."""
+
+
+class StorageFailed(PaperboyError):
+    """The disk refused a write; what was stored before is intact."""
+
+
+class SourceUnavailable(PaperboyError):
+    """A source gave no usable answer this time; *retry_after* is in seconds, where known."""
+
+    def __init__(self, message: str, *, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.retry_after = retry_after
+
+
+class BadDump(PaperboyError):
+    """A file holds no papers in any known form, or breaks off; what came before is kept."""
