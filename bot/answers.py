@@ -1,0 +1,682 @@
+"""What people ask, answered with a view. ``answer`` and ``say`` never raise."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from bot import commands, identity, query
+from bot.commands import CHANGE, POST, Command
+from bot.digests import Digests, actions, card, chosen, parse_when
+from bot.errors import PaperboyError, UserError
+from bot.model import (
+    SUBSCRIPTIONS_PER_CHANNEL,
+    Caller,
+    Channel,
+    Paper,
+    Subscription,
+)
+from bot.options import change, differences, extras, settings_form, told
+from bot.ports import ChannelStore, Clock, Ledger, Library
+from bot.query import Query
+from bot.ranking import LINE, Verdict
+from bot.schedule import Schedule
+from bot.views import (
+    Action,
+    Listing,
+    Notice,
+    PaperCard,
+    Row,
+    Span,
+    Text,
+    View,
+    text,
+)
+
+log = logging.getLogger(__name__)
+
+_PAGE = 20  # subscriptions on one page of a list
+_TOO_BROAD = 0.3  # of last week's papers
+
+
+class Answers:
+    def __init__(
+        self,
+        store: ChannelStore,
+        library: Library,
+        ledger: Ledger,
+        digests: Digests,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._library = library
+        self._ledger = ledger
+        self._digests = digests
+        self._clock = clock
+
+    async def say(self, words: str, caller: Caller) -> View:
+        """Answer what was typed."""
+        try:
+            command = commands.parse(words)
+        except UserError as error:
+            return mistake(error)
+        return await self.answer(command, caller)
+
+    async def answer(self, command: Command, caller: Caller) -> View:
+        """Answer a request; mistakes and surprises become notices."""
+        try:
+            self._permit(command, caller)
+            return await self._do(command, caller)
+        except PaperboyError as error:
+            return mistake(error)
+        except Exception:
+            tag = secrets.token_hex(4)
+            log.exception("request %s failed (%s)", type(command).__name__, tag)
+            return Notice(
+                text("Something went wrong here, and it is not your fault."),
+                kind="error",
+                hints=(text("The log has the details under ", Span(tag, code=True), "."),),
+            )
+
+    async def welcome(self, caller: Caller) -> list[View]:
+        """What somebody sees who comes back to a channel: its last digest and how it stands."""
+        channel = await self._channel(caller)
+        again = await self._digests.again(channel)
+        words = f"{len(channel.subscriptions)} subscriptions, digests {_when(channel)}."
+        standing = Notice(
+            text("Channel ", Span(caller.ref.channel, strong=True), f": {words}"),
+            kind="info",
+            hints=(text("Write ", Span("help", code=True), " to see what can be asked."),),
+        )
+        return [again, standing] if again else [standing]
+
+    def _permit(self, command: Command, caller: Caller) -> None:
+        kind = commands.verb_of(command).kind
+        private = isinstance(command, commands.DigestNow) and command.since
+        if kind in (CHANGE, POST) and not caller.may_change and not private:
+            raise UserError(
+                "You may not change this channel.", hint="Ask one of its full members to do it."
+            )
+
+    async def _do(self, command: Command, caller: Caller) -> View:
+        match command:
+            case commands.Help():
+                return help_view(command)
+            case commands.Subscribe():
+                return await self._subscribe(command, caller)
+            case commands.Unsubscribe():
+                return await self._unsubscribe(command, caller)
+            case commands.Mute(term):
+                return await self._mute(term, caller)
+            case commands.Unmute(term):
+                return await self._unmute(term, caller)
+            case commands.ListSubscriptions(everywhere, page):
+                return await self._list(everywhere, page, caller)
+            case commands.Preview(days, new):
+                return await self._preview(days, new, caller)
+            case commands.Why(paper):
+                return await self._why(paper, caller)
+            case commands.Show(paper):
+                return await self._show(paper)
+            case commands.Settings():
+                return settings_form(await self._channel(caller))
+            case commands.SetOptions(options):
+                return await self._set(options, caller)
+            case commands.DigestNow(since, top):
+                return await self._digest(since, top, caller)
+            case commands.SetSchedule(words):
+                return await self._schedule(words, caller)
+            case commands.Pause(until):
+                return await self._pause(until, caller)
+            case commands.Resume():
+                return await self._resume(caller)
+            case commands.ConfigUndo():
+                return await self._undo(caller)
+            case commands.Status():
+                return await self._status(caller)
+
+    async def _channel(self, caller: Caller) -> Channel:
+        return await self._store.get(caller.ref) or await self._new(caller)
+
+    async def _new(self, caller: Caller) -> Channel:
+        schedule = Schedule.default(caller.zone or "UTC")
+        number = await self._store.free_number(caller.ref)
+        return Channel(caller.ref, schedule=schedule, next_number=number)
+
+    async def _save(self, channel: Channel, caller: Caller) -> None:
+        await self._ledger.start(channel.ref, await self._library.end())
+        await self._store.save(channel, caller.user)
+
+    def _today(self, channel: Channel) -> date:
+        return self._clock().astimezone(ZoneInfo(channel.schedule.zone)).date()
+
+    # subscriptions
+
+    async def _subscribe(self, command: commands.Subscribe, caller: Caller) -> View:
+        stored = await self._store.get(caller.ref)
+        channel = stored or await self._new(caller)
+        known = {s.query: s for s in channel.subscriptions}
+        wishes = {wish.query: wish for wish in command.wishes}
+        fresh = [wish for wish in wishes.values() if wish.query not in known]
+        if len(known) + len(fresh) > SUBSCRIPTIONS_PER_CHANNEL:
+            raise UserError(
+                f"A channel has at most {SUBSCRIPTIONS_PER_CHANNEL} subscriptions; "
+                f"this one has {len(known)}.",
+                hint="Drop some first: list shows them, unsubscribe 3 drops the third.",
+            )
+        asked = [
+            replace(
+                known[q],
+                weight=known[q].weight if wish.weight is None else wish.weight,
+                label=known[q].label if wish.label is None else wish.label,
+            )
+            for q, wish in wishes.items()
+            if q in known
+        ]
+        asked += [
+            Subscription(channel.next_number + i, wish.query, wish.weight or 1.0, wish.label or "")
+            for i, wish in enumerate(fresh)
+        ]
+        by_number = {s.number: s for s in (*channel.subscriptions, *asked)}
+        after = replace(
+            channel,
+            subscriptions=tuple(by_number[n] for n in sorted(by_number)),
+            next_number=channel.next_number + len(fresh),
+        )
+        if after != channel:
+            await self._save(after, caller)
+        lines = []
+        for s in asked:
+            was = known.get(s.query)
+            done = "Subscribed" if was is None else "Already there" if was == s else "Changed"
+            lines.append(text(f"{done}: ", *told(s), "."))
+        hints, cards = await self._last_week(replace(after, subscriptions=tuple(asked)))
+        if stored is None:
+            hints.append(self._first_schedule(after, caller))
+        return Notice(
+            lines[0],
+            hints=(*lines[1:], *hints),
+            cards=cards,
+            actions=(Action("List", "list"), Action("Undo", "config undo")),
+        )
+
+    @staticmethod
+    def _first_schedule(channel: Channel, caller: Caller) -> Text:
+        assumed = "" if caller.zone else "; your time zone is not known, so name it there"
+        return text(
+            f"Digests come {_when(channel)}. Change that with ",
+            Span("schedule mon,thu 17:30 Europe/Berlin", code=True), f"{assumed}.",
+        )  # fmt: skip
+
+    async def _last_week(self, channel: Channel) -> tuple[list[Text], tuple[PaperCard, ...]]:
+        """What these subscriptions would have brought, with warnings."""
+        papers, span = await self._recent(channel, 7)
+        if not papers:
+            return [text("There are no papers here yet to try it on.")], ()
+        profile = await self._digests.profile(channel)
+        verdicts = [profile.judge(paper) for paper in papers]
+        passed = chosen([v for v in verdicts if v.passed])
+        hints = [text(f"{span} it would have brought {_papers(len(passed))} of {len(papers):,}.")]
+        for subscription in channel.subscriptions:
+            admitted = sum(subscription.number in v.numbers for v in verdicts)
+            broad = admitted > _TOO_BROAD * len(papers)
+            if broad or subscription.query.only_excludes:
+                hints.append(text(
+                    "Careful: ", Span(str(subscription.query), code=True),
+                    f" {'only excludes and ' if subscription.query.only_excludes else ''}"
+                    f"matches {admitted:,} of {len(papers):,} papers. ",
+                    "Add a word that they must have.",
+                ))  # fmt: skip
+        return hints, tuple(card(v) for v in passed[:3])
+
+    async def _recent(self, channel: Channel, days: int) -> tuple[list[Paper], str]:
+        """Papers of the last *days* days, counted back from the newest where that is older."""
+        today = self._today(channel)
+        newest = await self._library.newest_day() or today
+        end = min(today, newest)
+        stale = (today - end).days >= days
+        if not stale:
+            end = today
+        papers = await self._library.between(end - timedelta(days=days), end)
+        span = f"In the last {days} days" if days > 1 else "In the last day"
+        if stale:
+            span = f"In the {days} days to {end:%-d %B %Y}, the newest here,"
+        return papers, span
+
+    async def _unsubscribe(self, command: commands.Unsubscribe, caller: Caller) -> View:
+        channel = await self._channel(caller)
+        if not channel.subscriptions:
+            raise UserError("This channel has no subscriptions.", hint="Write subscribe diffusion")
+        if command.what.lower() == "all":
+            if not command.sure:
+                count = len(channel.subscriptions)
+                return Notice(
+                    text(f"This drops all {count} subscriptions of the channel."),
+                    kind="info",
+                    hints=(
+                        text("To do it, write ", Span("unsubscribe all sure:yes", code=True), "."),
+                    ),
+                    actions=(Action("Drop all", "unsubscribe all sure:yes"),),
+                )
+            gone = channel.subscriptions
+        else:
+            gone = (self._findtold(channel, command.what),)
+        kept = tuple(s for s in channel.subscriptions if s not in gone)
+        await self._save(replace(channel, subscriptions=kept), caller)
+        return Notice(
+            text("Dropped ", *_joined([told(s) for s in gone]), "."),
+            hints=(text("Take it back with ", Span("config undo", code=True), "."),),
+            actions=(Action("Undo", "config undo"),),
+        )
+
+    @staticmethod
+    def _findtold(channel: Channel, what: str) -> Subscription:
+        wanted = what.removeprefix("#")
+        for subscription in channel.subscriptions:
+            if wanted == str(subscription.number):
+                return subscription
+        try:
+            asked = query.parse(what)
+        except UserError:
+            asked = None
+        plain_words = _letters(what)
+        for subscription in channel.subscriptions:
+            if subscription.query == asked or _letters(str(subscription.query)) == plain_words:
+                return subscription
+        raise UserError(
+            f"There is no subscription “{what[:80]}” here.",
+            hint="Write its number: list shows them all.",
+        )
+
+    async def _mute(self, term: Query, caller: Caller) -> View:
+        if any(clause.negated for clause in term.clauses):
+            raise UserError(
+                "Mute takes the word itself.", hint="Write mute survey, without a dash."
+            )
+        channel = await self._channel(caller)
+        if term in channel.muted:
+            return Notice(text(Span(str(term), code=True), " is muted already."), kind="info")
+        if len(channel.muted) >= SUBSCRIPTIONS_PER_CHANNEL:
+            raise UserError(
+                f"A channel mutes at most {SUBSCRIPTIONS_PER_CHANNEL} words.",
+                hint="Unmute one first.",
+            )
+        after = replace(channel, muted=(*channel.muted, term))
+        await self._save(after, caller)
+        papers, span = await self._recent(channel, 7)
+        hints = []
+        if papers and channel.subscriptions:
+            before = await self._digests.profile(channel)
+            now = await self._digests.profile(after)
+            lost = [p for p in papers if before.judge(p).passed and not now.judge(p).passed]
+            hints.append(text(f"{span} it would have kept {_papers(len(lost))} away."))
+        return Notice(
+            text("Muted ", Span(str(term), code=True), "."),
+            hints=tuple(hints),
+            actions=(Action("Undo", "config undo"),),
+        )
+
+    async def _unmute(self, term: str, caller: Caller) -> View:
+        channel = await self._channel(caller)
+        gone = [q for q in channel.muted if _letters(str(q)) == _letters(term)]
+        if not gone:
+            muted = ", ".join(map(str, channel.muted)) or "nothing"
+            raise UserError(f"“{term[:80]}” is not muted here.", hint=f"Muted: {muted}.")
+        kept = tuple(q for q in channel.muted if q not in gone)
+        await self._save(replace(channel, muted=kept), caller)
+        return Notice(text(Span(str(gone[0]), code=True), " is no longer muted."))
+
+    async def _list(self, everywhere: bool, page: int, caller: Caller) -> View:
+        if everywhere:
+            return await self._list_all(caller)
+        channel = await self._channel(caller)
+        pages = max(1, -(-len(channel.subscriptions) // _PAGE))
+        page = min(page, pages)
+        rows = [
+            Row(text(f"{s.number}"), text(Span(str(s.query), code=True), extras(s)))
+            for s in channel.subscriptions[(page - 1) * _PAGE : page * _PAGE]
+        ]
+        notes = []
+        if channel.muted:
+            muted = [Span(str(q), code=True) for q in channel.muted]
+            notes.append(text("Muted: ", *_joined([(m,) for m in muted])))
+        notes.append(
+            text(f"Digest: {_when(channel)}, at most {channel.max} papers, {channel.strictness}.")
+        )
+        if pages > 1:
+            notes.append(
+                text(f"Page {page} of {pages}: ", Span(f"list page:{page % pages + 1}", code=True))
+            )
+        if not channel.subscriptions:
+            notes.insert(
+                0,
+                text(
+                    "No subscriptions yet. Write ",
+                    Span('subscribe "speculative decoding"', code=True),
+                    ".",
+                ),
+            )
+        return Listing(
+            text(f"Subscriptions of {caller.ref.channel} ({len(channel.subscriptions)})"),
+            rows=tuple(rows),
+            notes=tuple(notes),
+        )
+
+    async def _list_all(self, caller: Caller) -> View:
+        mine = [
+            c for c in await self._store.all()
+            if (c.ref.platform, c.ref.tenant) == (caller.ref.platform, caller.ref.tenant)
+        ]  # fmt: skip
+        rows = [
+            Row(
+                text(channel.ref.channel),
+                text(f"{len(channel.subscriptions)} subscriptions, {_when(channel)}"),
+                tuple(text(Span(str(s.query), code=True)) for s in channel.subscriptions),
+            )
+            for channel in sorted(mine, key=lambda c: c.ref)
+        ]
+        return Listing(text(f"Channels ({len(rows)})"), rows=tuple(rows))
+
+    async def _preview(self, days: int, new: Query | None, caller: Caller) -> View:
+        channel = await self._channel(caller)
+        if new is not None:
+            trial = Subscription(channel.next_number, new)
+            channel = replace(channel, subscriptions=(trial,))
+        if not channel.subscriptions:
+            raise UserError(
+                "There is nothing to preview: this channel has no subscriptions.",
+                hint='Write preview "speculative decoding", or subscribe first.',
+            )
+        papers, span = await self._recent(channel, days)
+        profile = await self._digests.profile(channel)
+        verdicts = [profile.judge(paper) for paper in papers]
+        passed = chosen([v for v in verdicts if v.passed])
+        rows = []
+        for s in channel.subscriptions:
+            admitted = [v for v in verdicts if s.number in v.numbers]
+            above = [v for v in admitted if v.passed]
+            alone = [v for v in above if v.numbers == (s.number,)]
+            rows.append(
+                Row(
+                    text(f"{len(above)}"),
+                    text("of ", f"{_papers(len(admitted))} for ", Span(str(s.query), code=True)),
+                    (text(f"{len(alone)} of them only through it"),)
+                    if 0 < len(alone) < len(above)
+                    else (),
+                )
+            )
+        near = sorted((v for v in verdicts if not v.passed and not v.blocked and v.score > 0),
+                      key=lambda v: (-v.score, v.paper.id))[:3]  # fmt: skip
+        notes = [
+            text(f"Just below the line of {LINE:.0f} points: {v.score:.0f} for ",
+                 Span(v.paper.title, link=identity.paper_link(v.paper.id, v.paper.title)))
+            for v in near
+        ]  # fmt: skip
+        notes.append(text("Nothing was changed or marked."))
+        return Listing(
+            text("Preview"),
+            intro=(
+                text(
+                    f"{span} {_papers(len(papers))} came in and {len(passed)} would have been brought."
+                ),
+            ),
+            rows=tuple(rows),
+            cards=tuple(card(v) for v in passed[: channel.max]),
+            notes=tuple(notes),
+        )
+
+    # papers
+
+    async def _paper(self, words: str) -> Paper:
+        paper_id = identity.parse_id(words)
+        paper = await self._library.find(paper_id) if paper_id else None
+        if paper is None and not paper_id:
+            paper = await self._library.find(identity.title_id(words))
+        if paper is None:
+            raise UserError(
+                f"“{words[:80]}” is not in the library."
+                if paper_id
+                else f"“{words[:80]}” is no paper id.",
+                hint="Write an arXiv id such as 2509.04664, a DOI, or a link to the paper.",
+            )
+        return paper
+
+    async def _show(self, words: str) -> View:
+        paper = await self._paper(words)
+        shown = PaperCard(
+            paper,
+            abstract=text(paper.abstract or "Its abstract is not known here."),
+            gist=text(paper.summary),
+            actions=actions(paper)[:1],
+        )
+        return Listing((), cards=(shown,))
+
+    async def _why(self, words: str, caller: Caller) -> View:
+        paper = await self._paper(words)
+        channel = await self._channel(caller)
+        profile = await self._digests.profile(channel)
+        verdict = profile.judge(paper)
+        posted = await self._ledger.posted(caller.ref, [paper.id])
+        notes: list[Text] = []
+        if paper.id in posted:
+            notes.append(
+                text(
+                    "Posted here on ",
+                    Span(_long(posted[paper.id], channel), when=posted[paper.id]),
+                    ".",
+                )
+            )
+        notes += self._standing(verdict, channel, posted=paper.id in posted)
+        shown = replace(
+            card(verdict),
+            notes=tuple(notes),
+            actions=(Action("Abstract", f"show {identity.short_id(paper.id)}"),),
+        )
+        return Listing((), cards=(shown,))
+
+    @staticmethod
+    def _standing(verdict: Verdict, channel: Channel, *, posted: bool) -> list[Text]:
+        if not channel.subscriptions:
+            return [text("This channel has no subscriptions, so nothing scores here.")]
+        if verdict.blocked:
+            return [text(f"Blocked: {reason}.") for reason in verdict.blocked]
+        if verdict.passed:
+            above = f"It has {verdict.score:.1f} points; {LINE:.0f} are needed."
+            return [text(above if posted else f"Not posted here. {above}")]
+        if verdict.score > 0:
+            return [text(f"Below the line: {verdict.score:.1f} of the {LINE:.0f} points needed.")]
+        missed = [
+            text(f"Subscription {number} finds no ", Span(clauses, code=True), " in it.")
+            for number, clauses in verdict.missed
+        ]
+        return [text("No subscription matches it."), *missed[:5]]
+
+    async def _digest(self, since: str, top: int | None, caller: Caller) -> View:
+        channel = await self._channel(caller)
+        if since:
+            start = commands.parse_day(since, self._today(channel))
+            digest = await self._digests.since(channel, start, top or channel.max)
+            note = text(
+                f"A recap of everything listed since {start:%-d %B %Y}, for you alone; it marks nothing."
+            )
+            return replace(digest, notes=(*digest.notes, note))
+        plan = await self._digests.now(channel)
+        await self._ledger.record(channel.ref, plan.digest.slot, plan.papers, plan.cursor)
+        return plan.digest
+
+    # settings
+
+    async def _set(self, options: tuple[tuple[str, str], ...], caller: Caller) -> View:
+        channel = await self._channel(caller)
+        after = channel
+        for name, value in options:
+            after = change(after, name, value)
+        if after == channel:
+            return Notice(text("That is how it is set already."), kind="info")
+        await self._save(after, caller)
+        return Notice(
+            text(
+                "Set ", ", ".join(f"{name} to {getattr(after, name)}" for name, _ in options), "."
+            ),
+            actions=(Action("Undo", "config undo"),),
+        )
+
+    async def _schedule(self, words: str, caller: Caller) -> View:
+        channel = await self._channel(caller)
+        if not words:
+            return Notice(
+                text(f"Digests come {_when(channel)}."), kind="info", hints=self._next(channel)
+            )
+        assumed = not caller.zone and await self._store.get(caller.ref) is None
+        after = replace(channel, schedule=Schedule.parse(words, channel.schedule.zone))
+        await self._save(after, caller)
+        if after.schedule.is_off:
+            hint = text("Write ", Span("digest", code=True), " for one now, or a schedule such as ",
+                        Span("schedule weekdays 09:00", code=True), ".")  # fmt: skip
+            return Notice(text("No digest comes by itself any more."), hints=(hint,))
+        return Notice(
+            text(f"Digests come {after.schedule}."),
+            hints=(
+                *self._next(after),
+                *((text("Your time zone is not known; name it to change it."),) if assumed else ()),
+            ),
+        )
+
+    def _next(self, channel: Channel) -> tuple[Text, ...]:
+        slots = channel.schedule.next_slots(self._clock(), 3)
+        if not slots:
+            return ()
+        days = [Span(f"{slot:%a %-d %b %H:%M}", when=slot) for slot in slots]
+        return (text("Next: ", *_joined([(day,) for day in days]), "."),)
+
+    async def _pause(self, until: str, caller: Caller) -> View:
+        channel = await self._channel(caller)
+        day: date | None = None
+        if until:
+            when = parse_when(until, channel.schedule.zone)
+            day = when.date() if isinstance(when, datetime) else when
+            if day <= self._today(channel):
+                raise UserError(f"{day} is not in the future.", hint="Write pause until:2027-01-04")
+        await self._save(replace(channel, paused=True, paused_until=day), caller)
+        end = f"until {day:%-d %B %Y}" if day else "until you write resume"
+        return Notice(text(f"Paused {end}."), actions=(Action("Resume", "resume"),))
+
+    async def _resume(self, caller: Caller) -> View:
+        channel = await self._channel(caller)
+        if not channel.paused:
+            return Notice(text("It is not paused."), kind="info", hints=self._next(channel))
+        after = replace(channel, paused=False, paused_until=None)
+        await self._save(after, caller)
+        return Notice(text(f"Going on: digests come {_when(after)}."), hints=self._next(after))
+
+    async def _undo(self, caller: Caller) -> View:
+        undone = await self._store.undo(caller.ref, caller.user)
+        if undone is None:
+            return Notice(text("There is nothing to undo."), kind="info")
+        was, now = undone
+        return Notice(
+            text("Taken back: "), hints=tuple(text(line) for line in differences(now, was)) or ()
+        )
+
+    async def _status(self, caller: Caller) -> View:
+        channel = await self._channel(caller)
+        now = self._clock()
+        newest = await self._library.newest_day()
+        last = await self._ledger.last(caller.ref)
+        posted = await self._ledger.posted(caller.ref)
+        rows = [
+            Row(text("Channel"), text(f"{caller.ref}")),
+            Row(text("Digests"), text(_when(channel)), self._next(channel) if not channel.paused else ()),
+            Row(text("Settings"), text(
+                f"{len(channel.subscriptions)} subscriptions, {len(channel.muted)} muted words, "
+                f"at most {channel.max} papers, {channel.strictness}, {channel.layout}, "
+                f"quiet days: {channel.quiet}, trending: {channel.trending}")),
+            Row(text("Library"), text(
+                f"{await self._library.count():,} papers"
+                + (f", the newest listed on {newest:%-d %B %Y}" if newest else ""))),
+            Row(text("Posted"), text(
+                f"{len(posted):,} papers here, last on ", Span(_long(last[0], channel), when=last[0])
+                ) if last else text("nothing here yet")),
+            Row(text("Now"), text(Span(_long(now, channel), when=now), f" {channel.schedule.zone}")),
+        ]  # fmt: skip
+        return Listing(text("Status"), rows=tuple(rows))
+
+
+def mistake(error: PaperboyError) -> Notice:
+    """An error as an answer: what is wrong, where, and what to write instead."""
+    at = error if isinstance(error, UserError) else UserError("")
+    return Notice(
+        text(error.message),
+        kind="error",
+        hints=(text(error.hint),) if error.hint else (),
+        field=at.field,
+        source=at.source,
+        start=at.start,
+        end=at.end,
+    )
+
+
+def help_view(command: commands.Help) -> View:
+    if command.unknown:
+        near = commands.nearest_verbs(command.unknown)
+        meant = (
+            [text("Did you mean ", *_joined([(Span(n, code=True),) for n in near]), "?")]
+            if near
+            else []
+        )
+        return Notice(
+            text(f"There is no “{command.unknown[:40]}”."),
+            kind="error",
+            hints=(*meant, text("Write ", Span("help", code=True), " to see everything.")),
+            actions=tuple(Action(n.capitalize(), f"help {n}") for n in near),
+        )
+    if command.topic:
+        verb = commands.find_verb(command.topic)
+        if verb is None:
+            return help_view(commands.Help(unknown=command.topic))
+        details = [text(verb.more)] if verb.more else []
+        if verb.aliases:
+            details.append(text(f"Also understood: {', '.join(verb.aliases)}."))
+        return Listing(
+            text(f"Help for {verb.name}"),
+            rows=(Row(text(Span(verb.usage, code=True)), text(verb.summary), tuple(details)),),
+        )
+    rows = tuple(Row(text(Span(v.usage, code=True)), text(v.summary)) for v in commands.VERBS)
+    return Listing(
+        text("Paperboy brings this channel the new papers it cares about"),
+        rows=rows,
+        notes=(text("More about one: ", Span("help subscribe", code=True)),),
+    )
+
+
+def _joined(parts: list[Text]) -> Text:
+    spans: list[Span] = []
+    for i, part in enumerate(parts):
+        spans += [Span(", ")] if i else []
+        spans += part
+    return tuple(spans)
+
+
+def _letters(words: str) -> str:
+    return "".join(c for c in words.casefold() if c.isalnum() or c in "-|:*")
+
+
+def _papers(count: int) -> str:
+    return f"{count:,} paper{'s' if count != 1 else ''}"
+
+
+def _when(channel: Channel) -> str:
+    if channel.schedule.is_off:
+        return "never by themselves"
+    paused = ""
+    if channel.paused:
+        until = f" until {channel.paused_until:%-d %B %Y}" if channel.paused_until else ""
+        paused = f", paused{until}"
+    return f"{channel.schedule}{paused}"
+
+
+def _long(when: datetime, channel: Channel) -> str:
+    return f"{when.astimezone(ZoneInfo(channel.schedule.zone)):%a %-d %b %Y %H:%M}"

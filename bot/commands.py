@@ -1,0 +1,410 @@
+"""What people can ask: one frozen request per verb, the table of verbs, and text to request."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from bot import query
+from bot.errors import UserError
+from bot.query import Query
+
+COMMAND_LENGTH = 10_000  # settings can be pasted; a query has its own limit
+READ, OWN, CHANGE, POST = "read", "own", "change", "post"
+
+
+@dataclass(frozen=True, slots=True)
+class Help:
+    topic: str = ""
+    unknown: str = ""  # a verb that does not exist
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A subscription to be; None leaves the weight or label of one that is there already."""
+
+    query: Query
+    weight: float | None = None
+    label: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    wishes: tuple[Wish, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    what: str  # a number, a query as it is listed, or "all"
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    term: Query
+
+
+@dataclass(frozen=True, slots=True)
+class Unmute:
+    term: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListSubscriptions:
+    everywhere: bool = False
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    days: int = 7
+    query: Query | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    paper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Show:
+    paper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class SetOptions:
+    options: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DigestNow:
+    since: str = ""
+    top: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetSchedule:
+    text: str = ""  # empty: show it
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigUndo:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    pass
+
+
+Command = (
+    Help | Subscribe | Unsubscribe | Mute | Unmute | ListSubscriptions | Preview | Why | Show
+    | Settings | SetOptions | DigestNow | SetSchedule | Pause | Resume | ConfigUndo | Status
+)  # fmt: skip
+
+Options = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """*kind* is read, own (touches only the asker's things), change or post.
+
+    *options* are the ``name:`` words that the verb takes out of its text.
+    """
+
+    name: str
+    usage: str
+    summary: str
+    kind: str
+    build: Callable[[str, Options], Command]
+    options: tuple[str, ...] = ()
+    more: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+def _subscribe(text: str, _: Options) -> Command:
+    parts = [part for part in _split_semicolons(text) if part.strip()]
+    if not parts:
+        raise UserError(
+            "What is it to subscribe to?",
+            hint='Write subscribe "speculative decoding", or several with ; between them.',
+        )
+    return Subscribe(tuple(map(_wish, parts)))
+
+
+def _wish(part: str) -> Wish:
+    words, options = _take_options(part, ("weight", "label"))
+    weight = number(options["weight"], "weight", 0.1, 10) if "weight" in options else None
+    label = options.get("label")
+    if label is not None and len(label) > 40:
+        raise UserError("A label is 1 to 40 characters long.", hint="Write label:inference")
+    return Wish(query.parse(words), weight, label)
+
+
+def _unsubscribe(text: str, options: Options) -> Command:
+    if not text:
+        raise UserError("Which subscription?", hint="Write unsubscribe 3; list shows the numbers.")
+    return Unsubscribe(text, _yes(options))
+
+
+def _mute(text: str, _: Options) -> Command:
+    return Mute(query.parse(text.removeprefix("-")))
+
+
+def _unmute(text: str, _: Options) -> Command:
+    if not text:
+        raise UserError("Which word is to be heard again?", hint="Write unmute survey")
+    return Unmute(text.removeprefix("-"))
+
+
+def _list(text: str, options: Options) -> Command:
+    if text not in ("", "all"):
+        raise UserError(f"list knows no “{text[:40]}”.", hint="Write list, or list all.")
+    return ListSubscriptions(text == "all", _page(options))
+
+
+def _preview(text: str, options: Options) -> Command:
+    days = int(number(options.get("days", "7").removesuffix("d"), "days", 1, 400))
+    return Preview(days, query.parse(text) if text else None)
+
+
+def _paper_verb(make: Callable[[str], Command], verb: str) -> Callable[[str, Options], Command]:
+    def build(text: str, _: Options) -> Command:
+        if not text:
+            raise UserError(
+                f"{verb} which paper?", hint=f"Write {verb} 2509.04664, or a link to it."
+            )
+        return make(text)
+
+    return build
+
+
+def _set(text: str, options: Options) -> Command:
+    if text:
+        raise UserError(
+            f"“{text[:60]}” sets nothing.",
+            hint="Write set max:10 strictness:strict; settings shows all.",
+        )
+    if not options:
+        return Settings()
+    return SetOptions(tuple(options.items()))
+
+
+def _digest(text: str, options: Options) -> Command:
+    if text:
+        raise UserError(
+            f"digest knows no “{text[:40]}”.",
+            hint="Write digest, or digest since:2026-11-10 top:15.",
+        )
+    top = int(number(options["top"], "top", 1, 50)) if "top" in options else None
+    if top is not None and "since" not in options:
+        raise UserError(
+            "top: goes with since:.",
+            hint="Write digest since:7d top:15; set max:15 changes the digest.",
+        )
+    return DigestNow(options.get("since", ""), top)
+
+
+def _pause(text: str, options: Options) -> Command:
+    return Pause(options.get("until", text))
+
+
+def _config(text: str, _: Options) -> Command:
+    if text != "undo":
+        raise UserError("config does what?", hint="Write config undo to take the last change back.")
+    return ConfigUndo()
+
+
+def _plain(make: Callable[[], Command], verb: str) -> Callable[[str, Options], Command]:
+    def build(text: str, _: Options) -> Command:
+        if text:
+            raise UserError(f"{verb} stands alone.", hint=f"Write {verb}.")
+        return make()
+
+    return build
+
+
+_SETTINGS = ("max", "strictness", "layout", "quiet", "trending", "who")
+
+VERBS = (
+    Verb("help", "help [VERB]", "what can be asked", READ, lambda text, _: Help(text),
+         aliases=("?", "commands")),
+    Verb("subscribe", 'subscribe "speculative decoding" weight:2 label:inference',
+         "bring papers that match; several with ;", CHANGE, _subscribe, (),
+         'Words are alternatives of spelling and ending; "quotes" mean exactly these words in this '
+         "order. -word excludes, a|b means either, reward* any ending; title: abs: author: cat: org: "
+         "id: look there only. Papers have to match all parts of one subscription.",
+         ("sub", "add", "follow")),
+    Verb("unsubscribe", "unsubscribe 3", "drop a subscription by its number or text; or all", CHANGE,
+         _unsubscribe, ("sure",), "unsubscribe all asks first; unsubscribe all sure:yes does not.",
+         ("unsub", "remove", "unfollow")),
+    Verb("mute", "mute survey", "never bring papers with this word, whatever else matches", CHANGE,
+         _mute, aliases=("exclude",)),
+    Verb("unmute", "unmute survey", "take a mute back", CHANGE, _unmute),
+    Verb("list", "list [all]", "this channel's subscriptions; of all channels", READ, _list, ("page",),
+         aliases=("ls", "subscriptions")),
+    Verb("preview", 'preview days:7 ["new term"]', "what the last days would have brought; adds nothing",
+         READ, _preview, ("days",), aliases=("try", "test")),
+    Verb("why", "why 2509.04664", "why a paper was brought, or was not", READ, _paper_verb(Why, "why"),
+         aliases=("explain",)),
+    Verb("show", "show 2509.04664", "a paper with its abstract, by id or link", READ,
+         _paper_verb(Show, "show"), aliases=("about",)),
+    Verb("digest", "digest [since:2026-11-10 top:15]",
+         "the next digest now; with since: a recap that marks nothing", POST, _digest, ("since", "top")),
+    Verb("schedule", "schedule weekdays 09:00 Europe/Berlin", "when digests come; off for never", CHANGE,
+         lambda text, _: SetSchedule(text), more="Days: weekdays, daily, mon,thu, weekly mon, monthly 1. "
+         "Times: 09:00, 9am, 09:00,16:00. Alone it shows the schedule.", aliases=("time",)),
+    Verb("pause", "pause [until:2027-01-04]", "no digests until then, or until resume", CHANGE, _pause,
+         ("until",)),
+    Verb("resume", "resume", "go on after a pause", CHANGE, _plain(Resume, "resume"),
+         aliases=("unpause",)),
+    Verb("settings", "settings", "everything that can be set, as a form", READ, _plain(Settings, "settings"),
+         aliases=("options",)),
+    Verb("set", "set max:10 strictness:strict", "change a setting", CHANGE, _set, _SETTINGS,
+         "max:1 to 50; strictness:loose, normal, strict or a number; layout:compact, cards, thread; "
+         "quiet:post, note, silent; trending:0 to 20; who:members, managers or @ann,@bob."),
+    Verb("config", "config undo", "take the last change back", CHANGE, _config, aliases=("undo",)),
+    Verb("status", "status", "schedule, library and what was posted", READ, _plain(Status, "status"),
+         aliases=("health",)),
+)  # fmt: skip
+
+_NAMES: dict[str, Verb] = {name: verb for verb in VERBS for name in (verb.name, *verb.aliases)}
+
+
+def verb_of(command: Command) -> Verb:
+    """The verb of a request, for its kind."""
+    return _BY_TYPE[type(command)]
+
+
+_BY_TYPE = {
+    Help: _NAMES["help"], Subscribe: _NAMES["subscribe"], Unsubscribe: _NAMES["unsubscribe"],
+    Mute: _NAMES["mute"], Unmute: _NAMES["unmute"], ListSubscriptions: _NAMES["list"],
+    Preview: _NAMES["preview"], Why: _NAMES["why"], Show: _NAMES["show"],
+    Settings: _NAMES["settings"], SetOptions: _NAMES["set"], DigestNow: _NAMES["digest"],
+    SetSchedule: _NAMES["schedule"], Pause: _NAMES["pause"], Resume: _NAMES["resume"],
+    ConfigUndo: _NAMES["config"], Status: _NAMES["status"],
+}  # fmt: skip
+
+
+def find_verb(name: str) -> Verb | None:
+    return _NAMES.get(name.lower())
+
+
+def nearest_verbs(name: str) -> list[str]:
+    near = difflib.get_close_matches(name.lower(), _NAMES, n=3, cutoff=0.6)
+    return list(dict.fromkeys(_NAMES[n].name for n in near))
+
+
+def parse(text: str) -> Command:
+    """From what was typed after the command's name; an unknown verb becomes Help."""
+    if len(text) > COMMAND_LENGTH:
+        raise UserError(
+            f"That is {len(text)} characters long; a command has at most {COMMAND_LENGTH}.",
+            hint="Write it in smaller parts.",
+        )
+    text = query.clean(text)
+    name, _, rest = text.partition(" ")
+    if not name:
+        return Help()
+    verb = _NAMES.get(name.lower())
+    if verb is None:
+        return Help(unknown=name)
+    if name.lower() == "undo":
+        rest = "undo"
+    rest, options = _take_options(rest, verb.options, only=verb.name == "set")
+    return verb.build(rest, options)
+
+
+_OPTION = re.compile(r'(?<!\S)([A-Za-z]+):\s?("[^"]*"|[^\s"]*)')
+
+
+def _take_options(
+    text: str, names: tuple[str, ...], *, only: bool = False
+) -> tuple[str, dict[str, str]]:
+    """The text without its ``name:value`` words outside of quotes, and what they say.
+
+    Other names are left in the text, where a query may use them; with *only* they are mistakes.
+    """
+    quoted = [match.span() for match in re.finditer(r'"[^"]*"', text)]
+    options: dict[str, str] = {}
+    kept = ""
+    at = 0
+    for match in _OPTION.finditer(text):
+        inside = any(start < match.start() < end for start, end in quoted)
+        name = match[1].lower()
+        if inside or (name not in names and not only):
+            continue
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            meant = f"Did you mean {near[0]}:? " if near else ""
+            raise UserError(
+                f"There is no setting “{match[1]}”.",
+                hint=f"{meant}The settings are {', '.join(names)}.",
+            )
+        value = match[2].strip('"').strip()
+        if not value:
+            raise UserError(f"“{name}:” needs a value.", hint=f"Write it directly behind {name}:")
+        options[name] = value
+        kept += text[at : match.start()]
+        at = match.end()
+    return " ".join((kept + text[at:]).split()), options
+
+
+def _split_semicolons(text: str) -> list[str]:
+    return re.findall(r'(?:"[^"]*"|[^;"]|")+', text)
+
+
+def number(text: str, name: str, low: float, high: float) -> float:
+    """Raise UserError where it is none, or outside the bounds."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise UserError(
+            f"{name}: is a number from {low:g} to {high:g}.",
+            hint=f"Write {name}:{low:g}",
+            field=name,
+        )
+    return value
+
+
+def _page(options: Options) -> int:
+    return int(number(options.get("page", "1"), "page", 1, 1000))
+
+
+def _yes(options: Options) -> bool:
+    return options.get("sure", "").lower() in ("yes", "y", "true")
+
+
+def parse_day(text: str, today: date) -> date:
+    """``2026-11-10``, ``7d`` (days ago), ``today``, ``yesterday``."""
+    word = text.strip().lower()
+    if word in ("today", "yesterday"):
+        return today - timedelta(days=word == "yesterday")
+    if match := re.fullmatch(r"(\d{1,3})\s?d(ays?)?", word, re.ASCII):
+        return today - timedelta(days=int(match[1]))
+    try:
+        return date.fromisoformat(word)
+    except ValueError:
+        raise UserError(
+            f"“{text[:40]}” is no day.", hint="Write 2026-11-10, 7d, today or yesterday."
+        ) from None
