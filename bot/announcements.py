@@ -22,5 +22,5 @@ def why_empty(day: date) -> str:
     for back in range(1, 4 if day.weekday() == 0 else 2):
         before = day - timedelta(days=back)
         if before in _NO_MAILING:
-            return f"arXiv sent no mailing on {before:%-d %B %Y}, a holiday"
+            return f"arXiv sent no mailing on {before.day} {before:%B %Y}, a holiday"
     return ""

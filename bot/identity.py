@@ -11,8 +11,11 @@ from urllib.parse import quote, unquote, urlsplit
 # archive(.SUBJECT)/YYMMNNN until 2007-03, then YYMM.NNNN, five digits since 2015
 _NEW = r"\d{4}\.\d{4,5}"
 _OLD = r"[a-z]+(?:-[a-z]+)*(?:\.[A-Za-z]{2})?/\d{7}"
-_ARXIV = re.compile(rf"(?P<id>{_NEW}|{_OLD})(?:v(?P<version>\d{{1,3}}))?", re.ASCII)
-_DOI = re.compile(r"10\.\d{4,9}/[^\s\"<>|\\^`{}]+", re.ASCII)
+_ARXIV = re.compile(rf"(?P<id>{_NEW}|{_OLD})(?:[vV](?P<version>\d{{1,3}}))?", re.ASCII)
+_DOI = re.compile(r"10\.\d{4,9}/[!#-\[\]_a-z~]+", re.ASCII | re.IGNORECASE)
+_LISTING = re.compile(
+    r"\s+\[[\w.-]+\].*", re.ASCII | re.DOTALL
+)  # arXiv:2508.13426v2 [cs.CL] 18 Aug
 _ARXIV_DOI = re.compile(r"10\.48550/arxiv\.", re.IGNORECASE | re.ASCII)
 _CODE_HOSTS = frozenset({"github.com", "gitlab.com", "bitbucket.org", "codeberg.org"})
 _PAPER_HOSTS = ("arxiv.org", "huggingface.co", "alphaxiv.org", "ar5iv.org", "arxiv-vanity.com")
@@ -50,7 +53,11 @@ def arxiv_id(text: str) -> str | None:
 
 def doi_id(text: str) -> str | None:
     """``doi:…`` in lower case (DOIs ignore case); arXiv's own DOIs are arXiv ids."""
-    doi = unquote(text.strip()).removeprefix("doi:").strip().rstrip(".,;)")
+    doi = re.sub(r"^doi:\s*", "", text.strip(), flags=re.IGNORECASE)
+    while doi.endswith((".", ",", ";")) or (doi.endswith(")") and doi.count(")") > doi.count("(")):
+        doi = doi[
+            :-1
+        ]  # of the sentence around it; 10.1061/(asce)0733-9399(1992)118:8(1608) is whole
     if _ARXIV_DOI.match(doi):
         return arxiv_id(doi[len("10.48550/arxiv.") :])
     return f"doi:{doi.lower()}" if _DOI.fullmatch(doi) and len(doi) <= 200 else None
@@ -91,36 +98,35 @@ def parse_id(text: str) -> str | None:
 
     A link of an unknown host gives None: it names a page, not a paper.
     """
-    text = text.strip().strip("<>").partition("|")[0].strip().strip("\"'“”.,;")
+    text = text.strip().strip("<>").partition("|")[0].strip().strip("\"'“”‘’.,;")
+    if text.startswith("("):
+        text = text[1:].removesuffix(")")
     if re.fullmatch(r"(title|link):[0-9a-f]{16}", text):
         return text
-    bare = re.sub(r"^arxiv:\s*", "", text, flags=re.IGNORECASE)
-    if found := arxiv_id(bare):
-        return found
-    if found := doi_id(re.sub(r"^doi:\s*", "", text, flags=re.IGNORECASE)):
-        return found
-    return _from_url(text)
+    return arxiv_id(_bare(_LISTING.sub("", text))) or doi_id(text) or _from_url(text)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"^arxiv:\s*", "", text, flags=re.IGNORECASE)
 
 
 def _from_url(text: str) -> str | None:
-    if "://" not in text:
-        if "/" not in text or "." not in text.partition("/")[0]:
-            return None
-        text = "https://" + text
     try:
-        parts = urlsplit(text)
-        host = (parts.hostname or "").lower()
+        parts = urlsplit(text if "://" in text else f"https://{text}")
+        host = parts.hostname or ""
     except ValueError:
+        return None
+    if parts.scheme not in ("http", "https"):
         return None
     path = unquote(parts.path).strip("/")
     if host in ("doi.org", "dx.doi.org", "www.doi.org"):
         return doi_id(path)
     if not any(host == known or host.endswith("." + known) for known in _PAPER_HOSTS):
         return None
-    path = re.sub(r"\.(pdf|html?)$", "", path, flags=re.IGNORECASE)
+    path = re.sub(r"(\.(pdf|html?))?\)?$", "", path, flags=re.IGNORECASE)
     segments = path.split("/")
     for candidate in ("/".join(segments[-2:]), segments[-1]):
-        if found := arxiv_id(candidate):
+        if found := arxiv_id(_bare(candidate)):
             return found
     return None
 
@@ -157,12 +163,12 @@ def code_link(url: str) -> Link | None:
     """A repository on a known code host, rebuilt from its owner and name; else None."""
     try:
         parts = urlsplit(url.strip())
-        host = (parts.hostname or "").lower().removeprefix("www.")
+        host = (parts.hostname or "").removeprefix("www.")
     except ValueError:
         return None
-    segments = [s for s in parts.path.split("/") if s]
-    if host not in _CODE_HOSTS or len(segments) < 2:
+    segments = [s for s in parts.path.split("/") if s][:2]
+    if parts.scheme not in ("http", "https") or host not in _CODE_HOSTS or len(segments) < 2:
         return None
-    if not all(re.fullmatch(r"[A-Za-z0-9._-]{1,100}", s) for s in segments[:2]):
+    if not all(re.fullmatch(r"(?!\.+$)[A-Za-z0-9._-]{1,100}", s) for s in segments):
         return None
-    return Link(f"https://{host}/{segments[0]}/{segments[1]}")
+    return Link(f"https://{host}/{'/'.join(segments)}")

@@ -41,7 +41,8 @@ _SYNONYMS |= {"authors": "author", "organisation": "org", "organization": "org",
 
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»＂", '"'))
 _DASHES = "-‐‑‒–—―−﹣－"
-_TRIM = ",.;:!?()[]{}"  # punctuation that clings to a word and means nothing
+_TRIM = ",.;:!?()[]{}/'`‘’"  # punctuation that clings to a word and means nothing
+_ANGLES = str.maketrans("<>", "  ")  # those of no platform's wrapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def format_query(query: Query) -> str:
 
 def format_item(item: Item) -> str:
     prefix = f"{item.field}:" if item.field else ""
-    bare = re.fullmatch(r"[^\s|]+", item.text) and item.text == item.text.strip(_TRIM)
+    bare = not re.search(r"[\s|]", item.text) and item.text == item.text.strip(_TRIM + _DASHES)
     if item.kind == PHRASE or (item.kind == NAME and not bare):
         return f'{prefix}"{item.text}"'
     return prefix + item.text + ("*" if item.kind == PREFIX else "")
@@ -102,24 +103,28 @@ def parse(text: str) -> Query:
     """Raise UserError, pointing at the place, for anything that is no query."""
     if len(text) > QUERY_LENGTH * 4:  # before any work on it
         raise _too_long(len(text))
-    source = clean(text)
+    source = " ".join(clean(text).translate(_ANGLES).split())
     if len(source) > QUERY_LENGTH:
         raise _too_long(len(source))
     if not source:
         raise UserError(
             "There is no keyword.", hint='Write a word or a phrase, such as "speculative decoding".'
         )
-    return _Parser(source).query()
+    query = _Parser(source).query()
+    if (length := len(format_query(query))) > QUERY_LENGTH:  # ti: has become title:
+        raise _too_long(length)
+    return query
 
 
 def clean(text: str) -> str:
     """What was typed without platform wrapping, curly quotes, control and direction marks."""
-    kept = (" " if c in "\t\n\r\x0b\x0c" else c for c in text if c in "\t\n\r\x0b\x0c"
-            or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn"))  # fmt: skip
-    text = unicodedata.normalize("NFKC", "".join(kept)).translate(_QUOTES)
-    wrapped = -1
-    while wrapped:  # <https://…|shown>, <#C1|name>, <https://…>
-        text, wrapped = re.subn(r"<[#@!]?[^<>|\s]*\|([^<>]*)>|<(https?://[^<>\s]*)>", r"\1\2", text)
+    text = "".join(
+        " " if c.isspace() else c
+        for c in text
+        if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
+    )
+    text = re.sub(r"<[#@!]?[^<>|\s]*\|([^<>]*)>|<(https?://[^<>\s]*)>", r"\1\2", text)
+    text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
     return " ".join(text.split())
 
 
@@ -218,9 +223,10 @@ class _Parser:
             self._skip(" ")
             if self._at >= len(self._source):
                 break
+            start = self._at
             if self._bar():
                 if joined or not count:
-                    self._fail("“|” stands between two keywords.", self._at - 1, self._at,
+                    self._fail("“|” stands between two keywords.", start, self._at,
                                "Write one on each side: RAG|retrieval")  # fmt: skip
                 joined = True
                 continue
@@ -251,17 +257,14 @@ class _Parser:
         start = self._at
         if start >= len(self._source) or self._source[start] in " |":
             return None
-        negated = False
-        while self._at < len(self._source) and self._source[self._at] in _DASHES:
-            negated = True
-            self._at += 1
+        self._skip(_DASHES + _TRIM)
+        negated = any(c in _DASHES for c in self._source[start : self._at])
         if negated and (self._at >= len(self._source) or self._source[self._at] in " |"):
             self._fail("A dash belongs directly before the word that it excludes.", start, self._at,
                        "Write -survey, or leave the dash out.")  # fmt: skip
         if negated and joined:
             self._fail("A dash excludes a whole group, so it stands before the first of it.",
                        start, self._at, "Write -survey|review to exclude both.")  # fmt: skip
-        self._skip(_TRIM)
         field = self._field()
         item = self._value(field, start)
         if item is None:
@@ -276,7 +279,7 @@ class _Parser:
         name = _SYNONYMS.get(name, name)
         if name not in _FIELDS:
             near = difflib.get_close_matches(name, [*_FIELDS, *_SYNONYMS], n=2, cutoff=0.5)
-            names = " or ".join(f"{_SYNONYMS.get(n, n)}:" for n in dict.fromkeys(near))
+            names = " or ".join(dict.fromkeys(f"{_SYNONYMS.get(n, n)}:" for n in near))
             meant = f"Did you mean {names}? " if near else ""
             self._fail(
                 f"There is no field “{match[1]}”.", match.start(), match.end(),
@@ -290,16 +293,21 @@ class _Parser:
         if self._at < len(self._source) and self._source[self._at] == '"':
             end = self._source.find('"', self._at + 1)
             if end < 0:
+                phrase = self._source[self._at + 1 :].strip()
                 self._fail("A quote is opened but not closed.", self._at, len(self._source),
-                           f'Write {self._source[start:]}"')  # fmt: skip
-            raw, quoted = self._source[self._at + 1 : end], True
-            begin, self._at = self._at + 1, end + 1
+                           f'Write {self._source[start:]}"' if phrase else "Leave it out.")  # fmt: skip
+            begin, quoted = self._at + 1, True
+            value = " ".join(self._source[begin:end].split())
+            self._at = end + 1
         else:
-            begin = self._at
+            begin, quoted = self._at, False
             while self._at < len(self._source) and self._source[self._at] not in ' |"':
                 self._at += 1
-            raw, quoted = self._source[begin : self._at], False
-        value = " ".join(raw.split()) if quoted else raw.strip(_TRIM + _DASHES)
+            raw = self._source[begin : self._at]
+            value = raw.strip(_TRIM + _DASHES)
+            if field and value and any(c in _DASHES for c in raw[: raw.index(value)]):
+                self._fail("A dash stands before the field.", start, self._at,
+                           f"Write -{field}:{value}")  # fmt: skip
         if field and not value:
             self._fail(f"“{field}:” needs a value.", start, max(self._at, start + 1),
                        f"Write {_EXAMPLES[field]}")  # fmt: skip
@@ -310,7 +318,9 @@ class _Parser:
                        'Write a word or a phrase, such as "speculative decoding".')  # fmt: skip
         self._check_length(value, begin, self._at)
         if field in FILTERS:
-            return Item(NAME, self._filter(field, value, begin), field)
+            name = self._filter(field, value, begin)
+            self._check_length(name, begin, self._at)
+            return Item(NAME, name, field)
         if quoted or value == "OR":
             return Item(PHRASE, value, field)
         if "*" in value:

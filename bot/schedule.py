@@ -1,6 +1,6 @@
 """When a channel gets its digest: days and local times of a zone, as text and as dates.
 
-The clock (UTC instants, gaps and overlaps of daylight saving) joins with the deliveries.
+Which slot is due joins with the deliveries.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ import difflib
 import re
 import zoneinfo
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from bot.errors import UserError
@@ -17,6 +18,8 @@ from bot.errors import UserError
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _TIMES_A_DAY = 6
+_LENGTH = 100
+_MINUTE = timedelta(minutes=1)
 _EXAMPLE = "Write days, a time and a zone: weekdays 09:00 Europe/Berlin; mon,thu 17:30; weekly mon 09:00; monthly 1 09:00; off"
 
 
@@ -39,16 +42,15 @@ class Schedule:
     @classmethod
     def parse(cls, text: str, zone: str) -> Schedule:
         """From ``weekdays 09:00 Europe/Berlin``; *zone* is taken where the text names none."""
-        words = text.replace(" ,", ",").replace(", ", ",").split()
-        if [w.lower() for w in words] == ["off"]:
-            return cls(days=(), zone=zone)
-        if not words or len(words) > 5:
+        words = _words(text) if len(text) <= _LENGTH else []
+        if not words:
             raise UserError("That is no schedule.", hint=_EXAMPLE)
-        rest = list(words)
-        days, month_day = _take_days(rest)
-        times = _take_times(rest)
-        if rest:
-            zone = _zone(" ".join(rest))
+        if words[0].lower() == "off":
+            return cls(zone=_zone(" ".join(words[1:])) if words[1:] else zone)
+        days, month_day = _take_days(words)
+        times = _take_times(words)
+        if words:
+            zone = _zone(" ".join(words))
         return cls(days, times, zone, month_day)
 
     @property
@@ -85,71 +87,99 @@ class Schedule:
         return before
 
     def next_slots(self, now: datetime, count: int) -> tuple[datetime, ...]:
-        """The next *count* slots after *now* as wall-clock times of the zone."""
+        """The next *count* slots after *now* as instants in the zone, each later than the one before.
+
+        A time that a day skips becomes the first instant after the gap; one that comes twice is
+        the first of the two.
+        """
         if self.is_off:
             return ()
-        local = now.astimezone(ZoneInfo(self.zone))
+        zone = ZoneInfo(self.zone)
+        last = now.astimezone(UTC)
+        day = now.astimezone(zone).date()
         found: list[datetime] = []
-        day = local.date()
         while len(found) < count:
-            if self.has_slot_on(day):
-                slots = (datetime.combine(day, t, local.tzinfo) for t in self.times)
-                found += [s for s in slots if s.timestamp() > now.timestamp()]
+            for at in self.times if self.has_slot_on(day) else ():
+                slot = _instant(datetime.combine(day, at, zone))
+                if slot > last:
+                    found.append(slot.astimezone(zone))
+                    last = slot
             day += timedelta(days=1)
         return tuple(found[:count])
+
+
+def _instant(wall: datetime) -> datetime:
+    """The wall-clock time in UTC."""
+    instant = wall.astimezone(UTC)
+    if instant.astimezone(wall.tzinfo).replace(tzinfo=None) == wall.replace(tzinfo=None):
+        return instant
+    after = instant.astimezone(wall.tzinfo).utcoffset()
+    while (instant - _MINUTE).astimezone(wall.tzinfo).utcoffset() == after:
+        instant -= _MINUTE
+    return instant
+
+
+def _words(text: str) -> list[str]:
+    """What was typed, with ``9 am`` as one word and lists without blanks."""
+    text = re.sub(r"[‐‑‒–—−]", "-", text)
+    text = re.sub(r"(?<=\d)\s+(?=[ap]m\b)", "", text, flags=re.IGNORECASE)
+    text = re.sub(r"\s*(?:,|&|\band\b)\s*", ",", text, flags=re.IGNORECASE)
+    return [word for word in text.split() if word.lower() not in ("at", "on", "every")]
 
 
 def _take_days(words: list[str]) -> tuple[tuple[int, ...], int]:
     first = words[0].lower()
     if first == "monthly":
         words.pop(0)
-        number = words.pop(0).rstrip(".") if words and ":" not in words[0] else "1"
-        if not number.isascii() or not number.isdigit() or not 1 <= int(number) <= 28:
+        day = re.fullmatch(r"(\d+)(?:st|nd|rd|th|\.)?", words[0], re.ASCII) if words else None
+        number = int(day[1]) if day else 1
+        if not 1 <= number <= 28:
             raise UserError(
-                f"“{number[:20]}” is no day of every month.",
+                f"“{words[0][:20]}” is no day of every month.",
                 hint="Write monthly 1 09:00; the day is 1 to 28.",
             )
-        return (), int(number)
+        if day:
+            words.pop(0)
+        return (), number
     if first == "weekly":
         words.pop(0)
         if not words or _days_of(words[0]) is None:
             raise UserError("weekly needs a day.", hint="Write weekly mon 09:00")
-        first = words[0].lower()
-    days = _days_of(first)
-    if days is None:
-        if re.match(r"\d", first):
-            return (0, 1, 2, 3, 4), 0
-        near = difflib.get_close_matches(
-            first, ["weekdays", "daily", "weekly", "monthly", "weekends", "off", *_DAY_NAMES], n=1
-        )
-        meant = f"Did you mean {near[0]}? " if near else ""
-        raise UserError(f"“{words[0][:40]}” names no days.", hint=meant + _EXAMPLE)
-    words.pop(0)
-    return days, 0
-
-
-def _days_of(word: str) -> tuple[int, ...] | None:
-    word = word.lower()
-    groups = {
-        "weekdays": range(5),
-        "workdays": range(5),
-        "daily": range(7),
-        "everyday": range(7),
-        "weekends": range(5, 7),
-    }
-    if word in groups:
-        return tuple(groups[word])
     days: set[int] = set()
-    for part in word.split(","):
-        if not part:
-            continue
-        first, dash, last = part.partition("-")
-        start = _day_of(first)
-        end = _day_of(last) if dash else start
-        if start is None or end is None:
-            return None
-        days |= {d % 7 for d in range(start, (end if end >= start else end + 7) + 1)}
-    return tuple(sorted(days)) or None
+    while words and (more := _days_of(words[0])):
+        words.pop(0)
+        days |= more
+    if days:
+        return tuple(sorted(days)), 0
+    if re.match(r"\d", first):
+        return (0, 1, 2, 3, 4), 0
+    near = difflib.get_close_matches(
+        first, ["weekdays", "daily", "weekly", "monthly", "weekends", "off", *_DAY_NAMES], n=1
+    )
+    meant = f"Did you mean {near[0]}? " if near else ""
+    raise UserError(f"“{words[0][:40]}” names no days.", hint=meant + _EXAMPLE)
+
+
+_GROUPS = {
+    "weekdays": range(5), "weekday": range(5), "workdays": range(5), "workday": range(5),
+    "daily": range(7), "everyday": range(7), "day": range(7), "days": range(7),
+    "weekends": range(5, 7), "weekend": range(5, 7),
+}  # fmt: skip
+
+
+def _days_of(word: str) -> set[int] | None:
+    days: set[int] = set()
+    for part in word.lower().split(","):
+        if part in _GROUPS:
+            days |= set(_GROUPS[part])
+        elif part:
+            first, dash, last = part.partition("-")
+            start = _day_of(first)
+            end = _day_of(last) if dash else start
+            if start is None or end is None:
+                return None
+            days |= {d % 7 for d in range(start, (end if end >= start else end + 7) + 1)}
+    return days or None
 
 
 def _day_of(word: str) -> int | None:
@@ -160,19 +190,14 @@ def _day_of(word: str) -> int | None:
 
 
 def _take_times(words: list[str]) -> tuple[time, ...]:
-    if words and words[0].lower() == "at":
-        words.pop(0)
-    if not words or not re.match(r"\d", words[0]):
-        return (time(9),)
-    text = words.pop(0).lower()
-    if words and words[0].lower() in ("am", "pm"):
-        text += words.pop(0).lower()
-    times = {_time_of(part) for part in text.split(",") if part}
-    if not 1 <= len(times) <= _TIMES_A_DAY:
+    times: set[time] = set()
+    while words and re.match(r"\d", words[0]):
+        times |= {_time_of(part) for part in words.pop(0).lower().split(",") if part}
+    if len(times) > _TIMES_A_DAY:
         raise UserError(
             f"A day has at most {_TIMES_A_DAY} digests.", hint="Write daily 09:00,16:00"
         )
-    return tuple(sorted(times))
+    return tuple(sorted(times)) or (time(9),)
 
 
 def _time_of(text: str) -> time:
@@ -186,14 +211,29 @@ def _time_of(text: str) -> time:
 
 
 def _zone(text: str) -> str:
-    wanted = text.strip().replace(" ", "_").lower()
-    names = {name.lower(): name for name in zoneinfo.available_timezones()}
-    if wanted in names:
-        return names[wanted]
-    cities = [n for low, n in names.items() if low.rpartition("/")[2] == wanted and "/" in n]
-    cities = [n for n in cities if not n.startswith(("posix/", "right/", "Etc/", "US/"))]
-    if len(cities) == 1:
-        return cities[0]
-    near = cities or [names[n] for n in difflib.get_close_matches(wanted, names, n=3, cutoff=0.6)]
-    meant = f"Did you mean {' or '.join(near[:3])}?" if near else "Write one such as Europe/Berlin."
-    raise UserError(f"“{text[:60]}” names no time zone.", hint=meant)
+    """An IANA name from itself in any case, or from its city alone."""
+    wanted = text.replace(" ", "_").lower()
+    zones, cities = _zones()
+    if wanted in zones:
+        return zones[wanted]
+    named = cities.get(wanted, [])
+    if len(named) == 1:
+        return named[0]
+    if not named:
+        known = [name for name in (*zones, *cities) if not name.startswith("etc/")]
+        near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.7)
+        named = [zone for name in near for zone in cities.get(name) or [zones[name]]]
+    meant = f"Did you mean {' or '.join(dict.fromkeys(named[:3]))}? " if named else ""
+    raise UserError(f"“{text[:60]}” names no time zone.", hint=meant + _EXAMPLE)
+
+
+@cache
+def _zones() -> tuple[dict[str, str], dict[str, list[str]]]:
+    """All zones by lower-case name; those of continents by city, too."""
+    zones = {name.lower(): name for name in sorted(zoneinfo.available_timezones())}
+    cities: dict[str, list[str]] = {}
+    for name in zones.values():
+        region, _, city = name.rpartition("/")
+        if region and region not in ("Etc", "US"):
+            cities.setdefault(city.lower(), []).append(name)
+    return zones, cities

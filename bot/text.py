@@ -21,9 +21,9 @@ _HYPHENS = "-‐‑‒−"
 _WORD = r"[^\W_]+(?:['’][^\W_]+)*(?:\+\+|#)?"
 _CHAIN = re.compile(rf"{_WORD}(?:[{_HYPHENS}]{_WORD})*")
 _HYPHEN = re.compile(rf"[{_HYPHENS}]")
-_LETTERS = {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "ı": "i", "ß": "ss",
-            "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "’": "'",
-            "Σ": "σ", "ς": "σ"}  # else its lower case depends on what follows  # fmt: skip
+_LETTERS = {"ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "\u0131": "i",
+            "ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "’": "'",
+            "Σ": "\u03c3", "ς": "\u03c3"}  # its lower case depends on what follows  # fmt: skip
 _MARKS = "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _FOLDED = re.compile(f"[{''.join(_LETTERS)}{_MARKS}]")
 # ASCII that no chain holds becomes a blank; in bytes because that is five times as fast
@@ -35,7 +35,7 @@ GLUE = frozenset({
     "they", "via", "while", "all", "any", "may",
 })  # fmt: skip
 _HALF = 30  # papers that hold each half of a word that may be written as two
-_COMMON = 100  # papers that hold a word which everybody writes the same
+_COMMON = 1000  # papers that hold a word which everybody writes the same
 _STEMS_KEPT = 200_000  # words of this language community are about 100,000
 
 
@@ -113,7 +113,7 @@ class Haystack:
 
 def is_acronym(word: str) -> bool:
     """ALL-CAPS, 2 to 5 letters: such words match case-sensitively."""
-    return 2 <= len(word) <= 5 and word.isalpha() and word.isupper()
+    return 2 <= len(word) <= 5 and word.isalpha() and all(map(str.isupper, word))
 
 
 def _words_of(chain: str) -> list[str]:
@@ -160,7 +160,8 @@ class Field:
                     continue
                 for chain in _chains(chunk):
                     for a, b in pairwise(chain):
-                        joined.setdefault(stem((a + b).lower()), []).append(len(written))
+                        if _one_word(a, b):
+                            joined.setdefault(stem((a + b).lower()), []).append(len(written))
                         written.append(a)
                     written.append(chain[-1])
             sections.append(range(start, len(written)))
@@ -193,12 +194,12 @@ class Field:
 class Part:
     """What may stand at one position.
 
-    *stem* decides unless *acronym* (as written) does; *exact* is a folded word that must stand
-    there but for a plural s; *prefix* takes every word that begins with *stem*.
+    *stem* decides unless *acronym* (as written) does; where *exact*, it has to be *word* but for a
+    plural s; where *prefix*, any word that begins with *word*.
     """
 
     stem: str
-    word: str
+    word: str = ""
     acronym: str = ""
     exact: bool = False
     prefix: bool = False
@@ -212,7 +213,7 @@ class Part:
             found = {i: i + 2 for i in pairs if _pair(field, i).startswith(self.word)}
             return found | {i: i + 1 for i, w in enumerate(field.words) if w.startswith(self.word)}
         found = {i: i + 2 for i in field.joined.get(self.stem, ()) if self._fits(_pair(field, i))}
-        alone = (i for i, s in enumerate(field.stems) if s == self.stem)
+        alone = [i for i, found_stem in enumerate(field.stems) if found_stem == self.stem]
         return found | {i: i + 1 for i in alone if self._fits(field.words[i])}
 
     def _fits(self, word: str) -> bool:
@@ -284,9 +285,15 @@ def _sequence(parts: tuple[Part, ...], field: Field) -> dict[int, int]:
 
 def part(word: str, *, exact: bool = False) -> Part:
     """A part from a word as typed, case kept."""
+    folded = word.lower()
     if is_acronym(word):
-        return Part(stem(word.lower()), word.lower(), acronym=word)
-    return Part(stem(word.lower()), word.lower(), exact=exact)
+        return Part(stem(folded), acronym=word)
+    return Part(stem(folded), folded if exact else "", exact=exact)
+
+
+def _one_word(a: str, b: str) -> bool:
+    """Whether they may be written as one: *GPT 4* may, *2 3* may not."""
+    return (a + b).isalnum() and not (a[-1].isdigit() and b[0].isdigit())
 
 
 def pattern(words: list[str], *, exact: bool = False) -> Pattern:
@@ -297,7 +304,7 @@ def pattern(words: list[str], *, exact: bool = False) -> Pattern:
     written = tuple(part(word, exact=exact) for word in words)
     spellings = [written]
     for i, (a, b) in enumerate(pairwise(words)):
-        if a.isalnum() and b.isalnum() and (b.isdigit() or not written[i].acronym):
+        if _one_word(a, b) and (b.isdigit() or not written[i].acronym):
             one = part(a + b, exact=exact)
             spellings.append((*written[:i], one, *written[i + 2 :]))
     for i, word in enumerate(words):
@@ -382,6 +389,7 @@ def _with_origin(text: str) -> tuple[str, list[int] | range]:
 
 
 _END = re.compile(r"[.!?][\"'”’)\]]*\s+(?=[\"'“‘(\[]?[A-Z0-9])")
+_LONGEST = 8  # an abbreviation and what stands before it
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|cf|vs|al|etc|Fig|Figs|Eq|Eqs|Sec|Tab|Ref|Refs|resp|approx|no|No|Dr|Prof|St|[A-Z]))\.$"
 )
@@ -391,10 +399,9 @@ def sentences(text: str) -> list[str]:
     found: list[str] = []
     start = 0
     for match in _END.finditer(text):
-        sentence = text[start : match.end()].strip()
-        if _ABBREVIATION.search(sentence):
+        if _ABBREVIATION.search(text[max(start, match.start() - _LONGEST) : match.end()].rstrip()):
             continue
-        found.append(sentence)
+        found.append(text[start : match.end()].strip())
         start = match.end()
     if rest := text[start:].strip():
         found.append(rest)
