@@ -20,12 +20,14 @@ from bot.model import (
     Subscription,
 )
 from bot.options import change, differences, extras, settings_form, told
-from bot.ports import ChannelStore, Clock, Ledger, Library
+from bot.paper_answers import PaperAnswers
+from bot.ports import ChannelStore, Clock, Health, Ledger, Library, Shelf, SourceHealth
 from bot.query import Query
 from bot.ranking import LINE, Verdict
 from bot.schedule import Schedule
 from bot.views import (
     Action,
+    Document,
     Listing,
     Notice,
     PaperCard,
@@ -49,12 +51,18 @@ class Answers:
         library: Library,
         ledger: Ledger,
         digests: Digests,
+        papers: PaperAnswers,
+        shelf: Shelf,
+        health: SourceHealth,
         clock: Clock,
     ) -> None:
         self._store = store
         self._library = library
         self._ledger = ledger
         self._digests = digests
+        self._papers = papers
+        self._shelf = shelf
+        self._health = health
         self._clock = clock
 
     async def say(self, words: str, caller: Caller) -> View:
@@ -95,7 +103,9 @@ class Answers:
 
     def _permit(self, command: Command, caller: Caller) -> None:
         kind = commands.verb_of(command).kind
-        private = isinstance(command, commands.DigestNow) and command.since
+        private = isinstance(command, commands.ConfigExport) or (
+            isinstance(command, commands.DigestNow) and command.since
+        )
         if kind in (CHANGE, POST) and not caller.may_change and not private:
             raise UserError(
                 "You may not change this channel.", hint="Ask one of its full members to do it."
@@ -137,6 +147,32 @@ class Answers:
                 return await self._undo(caller)
             case commands.Status():
                 return await self._status(caller)
+            case commands.Find():
+                return await self._papers.find(command, await self._channel(caller))
+            case commands.Again():
+                return await self._do(await self._papers.again(command), caller)
+            case commands.Similar(paper):
+                return await self._papers.similar(paper)
+            case commands.Top():
+                return await self._papers.top(command, await self._channel(caller))
+            case commands.Save(paper):
+                return await self._papers.save(paper, caller)
+            case commands.Unsave(paper):
+                return await self._papers.unsave(paper, caller)
+            case commands.Saved(page):
+                return await self._papers.saved(page, caller)
+            case commands.Share(paper):
+                return await self._papers.share(paper, await self._channel(caller), caller)
+            case commands.Export():
+                return await self._papers.export(command, await self._channel(caller), caller)
+            case commands.Home():
+                return await self._home(caller)
+            case commands.ConfigExport():
+                return Document("paperboy.json", await self._store.dump(caller.ref))
+            case commands.ConfigImport(document):
+                return await self._import(document, caller)
+            case commands.EraseMe(sure):
+                return await self._erase(caller, sure=sure)
 
     async def _channel(self, caller: Caller) -> Channel:
         return await self._store.get(caller.ref) or await self._new(caller)
@@ -430,22 +466,8 @@ class Answers:
 
     # papers
 
-    async def _paper(self, words: str) -> Paper:
-        paper_id = identity.parse_id(words)
-        paper = await self._library.find(paper_id) if paper_id else None
-        if paper is None and not paper_id:
-            paper = await self._library.find(identity.title_id(words))
-        if paper is None:
-            raise UserError(
-                f"“{words[:80]}” is not in the library."
-                if paper_id
-                else f"“{words[:80]}” is no paper id.",
-                hint="Write an arXiv id such as 2509.04664, a DOI, or a link to the paper.",
-            )
-        return paper
-
     async def _show(self, words: str) -> View:
-        paper = await self._paper(words)
+        paper = await self._papers.paper(words)
         shown = PaperCard(
             paper,
             abstract=text(paper.abstract or "Its abstract is not known here."),
@@ -455,7 +477,7 @@ class Answers:
         return Listing((), cards=(shown,))
 
     async def _why(self, words: str, caller: Caller) -> View:
-        paper = await self._paper(words)
+        paper = await self._papers.paper(words)
         channel = await self._channel(caller)
         profile = await self._digests.profile(channel)
         verdict = profile.judge(paper)
@@ -581,6 +603,62 @@ class Answers:
             text("Taken back: "), hints=tuple(text(line) for line in differences(now, was)) or ()
         )
 
+    async def _import(self, document: str, caller: Caller) -> View:
+        before = await self._channel(caller)
+        await self._ledger.start(caller.ref, await self._library.end())
+        after = await self._store.load(caller.ref, document, caller.user)
+        lines = differences(before, after) or ["nothing changed"]
+        return Notice(
+            text("Settings taken over."),
+            hints=tuple(text(line) for line in lines),
+            actions=(Action("Undo", "config undo"),),
+        )
+
+    async def _erase(self, caller: Caller, *, sure: bool) -> View:
+        own = replace(caller.ref, channel=f"@{caller.user}")
+        if not sure:
+            return Notice(
+                text("This removes your saved papers and your personal channel, for good."),
+                kind="info",
+                hints=(text("To do it, write ", Span("erase me sure:yes", code=True), "."),),
+                actions=(Action("Erase", "erase me sure:yes"),),
+            )
+        if await self._store.get(own):
+            await self._store.remove(own, caller.user)
+        await self._shelf.erase(caller)
+        return Notice(text("Erased: nothing is kept about you any more."))
+
+    async def _home(self, caller: Caller) -> View:
+        """What is a person's own, and what they look after."""
+        own = replace(caller.ref, channel=f"@{caller.user}")
+        mine = await self._store.get(own)
+        here = (caller.ref.platform, caller.ref.tenant)
+        managed = [
+            channel for channel in await self._store.all()
+            if (channel.ref.platform, channel.ref.tenant) == here
+            and channel.owner == caller.user and channel.ref != own
+        ]  # fmt: skip
+        saved = await self._papers.saved_papers(caller)
+        rows = [
+            Row(text("Your subscriptions"), text(f"{len(mine.subscriptions)}" if mine else "none yet"),
+                tuple(told(s) for s in mine.subscriptions) if mine else ()),
+            Row(text("Saved papers"), text(f"{len(saved)}"),
+                tuple(text(Span(p.title, link=identity.paper_link(p.id, p.title))) for p in saved[:3])),
+            Row(text("Your channels"), text(f"{len(managed)}"),
+                tuple(text(f"{c.ref.channel}: {len(c.subscriptions)} subscriptions, {_when(c)}")
+                      for c in managed)),
+        ]  # fmt: skip
+        upcoming = [
+            line for c in (mine, *managed) if c and not c.paused for line in self._next(c)[:1]
+        ]
+        if upcoming:
+            rows.append(Row(text("Next digests"), upcoming[0], tuple(upcoming[1:3])))
+        return Listing(
+            text("Home"),
+            rows=tuple(rows),
+            actions=(Action("Saved papers", "saved"), Action("Help", "help")),
+        )
+
     async def _status(self, caller: Caller) -> View:
         channel = await self._channel(caller)
         now = self._clock()
@@ -600,8 +678,12 @@ class Answers:
             Row(text("Posted"), text(
                 f"{len(posted):,} papers here, last on ", Span(_long(last[0], channel), when=last[0])
                 ) if last else text("nothing here yet")),
-            Row(text("Now"), text(Span(_long(now, channel), when=now), f" {channel.schedule.zone}")),
+            Row(text("Now"), text(Span(_long(now, channel), when=now), f" ({channel.schedule.zone})")),
         ]  # fmt: skip
+        rows += [
+            Row(text(f"Source {source.name}"), *_told_health(source, channel))
+            for source in await self._health.all_health()
+        ]
         return Listing(text("Status"), rows=tuple(rows))
 
 
@@ -676,6 +758,23 @@ def _when(channel: Channel) -> str:
         until = f" until {channel.paused_until:%-d %B %Y}" if channel.paused_until else ""
         paused = f", paused{until}"
     return f"{channel.schedule}{paused}"
+
+
+def _told_health(health: Health, channel: Channel) -> tuple[Text, tuple[Text, ...]]:
+    good, bad = health.last_success, health.last_error
+    failing = bad is not None and (good is None or bad > good)
+    said = (
+        text("last read ", Span(_long(good, channel), when=good))
+        if good
+        else text("never read yet")
+    )
+    if health.announced:
+        said += text(f", announced {health.announced:%-d %B %Y}")
+    details = [text(f"Failing: {health.error}")] if failing else []
+    if health.next_try:
+        at = Span(_long(health.next_try, channel), when=health.next_try)
+        details.append(text("Next try ", at))
+    return said, tuple(details)
 
 
 def _long(when: datetime, channel: Channel) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from bot import query
+from bot.citations import FORMATS
 from bot.errors import UserError
 from bot.query import Query
 
@@ -75,6 +76,88 @@ class Show:
 
 
 @dataclass(frozen=True, slots=True)
+class Find:
+    """A search; *everywhere* asks arXiv and Hugging Face themselves, not the library."""
+
+    query: Query
+    since: str = ""
+    until: str = ""
+    source: str = ""
+    code: bool = False
+    sort: str = "best"
+    limit: int = 5
+    everywhere: bool = False
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Top:
+    period: str = "week"
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Similar:
+    paper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Save:
+    paper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsave:
+    paper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    paper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """*scope* is "saved", "digest" or a paper."""
+
+    form: str
+    scope: str = "saved"
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigExport:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigImport:
+    document: str
+
+
+@dataclass(frozen=True, slots=True)
+class EraseMe:
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A kept answer once more, at another page."""
+
+    key: str
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     pass
 
@@ -118,6 +201,8 @@ class Status:
 Command = (
     Help | Subscribe | Unsubscribe | Mute | Unmute | ListSubscriptions | Preview | Why | Show
     | Settings | SetOptions | DigestNow | SetSchedule | Pause | Resume | ConfigUndo | Status
+    | Find | Top | Similar | Save | Unsave | Saved | Share | Home | Export | ConfigExport
+    | ConfigImport | EraseMe | Again
 )  # fmt: skip
 
 Options = Mapping[str, str]
@@ -162,7 +247,7 @@ def _wish(part: str) -> Wish:
 def _unsubscribe(text: str, options: Options) -> Command:
     if not text:
         raise UserError("Which subscription?", hint="Write unsubscribe 3; list shows the numbers.")
-    return Unsubscribe(text, _yes(options))
+    return Unsubscribe(text, _said_yes(options, "sure"))
 
 
 def _mute(text: str, _: Options) -> Command:
@@ -228,9 +313,77 @@ def _pause(text: str, options: Options) -> Command:
 
 
 def _config(text: str, _: Options) -> Command:
-    if text != "undo":
-        raise UserError("config does what?", hint="Write config undo to take the last change back.")
-    return ConfigUndo()
+    verb, blank, rest = text.partition(" ")
+    match verb:
+        case "undo" if not blank:
+            return ConfigUndo()
+        case "export" if not blank:
+            return ConfigExport()
+        case "import" if rest:
+            return ConfigImport(rest.strip())
+    raise UserError(
+        "config does what?",
+        hint="Write config undo, config export, or config import with what export printed.",
+    )
+
+
+_SORTS = {"best": "best", "relevance": "best", "new": "new", "newest": "new", "date": "new",
+          "upvotes": "upvotes", "top": "upvotes"}  # fmt: skip
+_SOURCES = ("arxiv", "huggingface", "journal")
+
+
+def _find(text: str, options: Options) -> Command:
+    if not text:
+        raise UserError("Search for what?", hint='Write search "tool use" -survey since:30d')
+    sort = _SORTS.get(options.get("sort", "best").lower())
+    if sort is None:
+        raise UserError("sort: is best, new or upvotes.", hint="Write sort:new", field="sort")
+    source = options.get("source", "").lower()
+    if source and source not in _SOURCES:
+        raise UserError(
+            f"source: is one of {', '.join(_SOURCES)}.", hint="Write source:arxiv", field="source"
+        )
+    return Find(
+        query.parse(text),
+        options.get("since", ""),
+        options.get("until", ""),
+        source,
+        _said_yes(options, "code"),
+        sort,
+        int(number(options.get("limit", "5"), "limit", 1, 50)),
+        _said_yes(options, "all"),
+        _page(options),
+    )
+
+
+def _top(text: str, options: Options) -> Command:
+    return Top(text.lower() or "week", _page(options))
+
+
+def _saved(text: str, options: Options) -> Command:
+    if text:
+        raise UserError("saved stands alone.", hint="Write saved, or saved page:2.")
+    return Saved(_page(options))
+
+
+def _export(text: str, _: Options) -> Command:
+    form, scope = [*text.split(" ", 1), "", ""][:2]
+    if form.lower() not in FORMATS:
+        raise UserError(
+            f"export knows {', '.join(FORMATS)}.",
+            hint="Write export bibtex for the saved papers, export ris digest, or export json 2509.04664.",
+        )
+    return Export(form.lower(), scope.strip() or "saved")
+
+
+def _erase(text: str, options: Options) -> Command:
+    if text not in ("", "me"):
+        raise UserError(f"erase knows no “{text[:40]}”.", hint="Write erase me.")
+    return EraseMe(_said_yes(options, "sure"))
+
+
+def _again(text: str, options: Options) -> Command:
+    return Again(text, _page(options))
 
 
 def _plain(make: Callable[[], Command], verb: str) -> Callable[[str, Options], Command]:
@@ -267,6 +420,24 @@ VERBS = (
          aliases=("explain",)),
     Verb("show", "show 2509.04664", "a paper with its abstract, by id or link", READ,
          _paper_verb(Show, "show"), aliases=("about",)),
+    Verb("search", 'search "tool use" -survey since:30d sort:new', "find papers in the library", READ, _find,
+         ("since", "until", "source", "code", "sort", "limit", "all", "page"),
+         "since:2026-11-01, until:, source:arxiv, code:yes, sort:best, new or upvotes, limit:10, page:2; "
+         "all:yes asks arXiv and Hugging Face themselves.", ("find", "s")),
+    Verb("similar", "similar 2509.04664", "papers that speak of the same", READ,
+         _paper_verb(Similar, "similar"), aliases=("like-this",)),
+    Verb("top", "top week", "the most upvoted: day, week, month, 2026-11-20 or 2026-W46", READ, _top,
+         ("page",), aliases=("trending", "best")),
+    Verb("save", "save 2509.04664", "put a paper on your own list", OWN, _paper_verb(Save, "save"),
+         aliases=("bookmark", "keep")),
+    Verb("unsave", "unsave 2509.04664", "take it off again", OWN, _paper_verb(Unsave, "unsave")),
+    Verb("saved", "saved", "your own list", OWN, _saved, ("page",), aliases=("bookmarks",)),
+    Verb("share", "share 2509.04664", "show a paper to the whole channel", POST,
+         _paper_verb(Share, "share"), aliases=("post",)),
+    Verb("home", "home", "what is yours: subscriptions, saved papers, channels, next digests", OWN,
+         _plain(Home, "home"), aliases=("me",)),
+    Verb("export", "export bibtex [digest]", "saved papers, the last digest or one paper; bibtex, ris, json",
+         OWN, _export, more="export ris digest; export json 2509.04664.", aliases=("cite", "citation")),
     Verb("digest", "digest [since:2026-11-10 top:15]",
          "the next digest now; with since: a recap that marks nothing", POST, _digest, ("since", "top")),
     Verb("schedule", "schedule weekdays 09:00 Europe/Berlin", "when digests come; off for never", CHANGE,
@@ -281,10 +452,19 @@ VERBS = (
     Verb("set", "set max:10 strictness:strict", "change a setting", CHANGE, _set, _SETTINGS,
          "max:1 to 50; strictness:loose, normal, strict or a number; layout:compact, cards, thread; "
          "quiet:post, note, silent; trending:0 to 20; who:members, managers or @ann,@bob."),
-    Verb("config", "config undo", "take the last change back", CHANGE, _config, aliases=("undo",)),
+    Verb("config", "config undo", "take the last change back; export and import of all settings", CHANGE,
+         _config, more="config export prints this channel's settings; config import takes them, pasted.",
+         aliases=("undo",)),
+    Verb("erase", "erase me", "remove what is kept about you: saved papers and your own channel", OWN,
+         _erase, ("sure",), aliases=("forget-me",)),
     Verb("status", "status", "schedule, library and what was posted", READ, _plain(Status, "status"),
          aliases=("health",)),
 )  # fmt: skip
+
+# What buttons say and nobody types: it is not in help.
+AGAIN = Verb(
+    "again", "again k3f9x2 page:2", "a kept answer at another page", READ, _again, ("page",)
+)
 
 _NAMES: dict[str, Verb] = {name: verb for verb in VERBS for name in (verb.name, *verb.aliases)}
 
@@ -300,7 +480,11 @@ _BY_TYPE = {
     Preview: _NAMES["preview"], Why: _NAMES["why"], Show: _NAMES["show"],
     Settings: _NAMES["settings"], SetOptions: _NAMES["set"], DigestNow: _NAMES["digest"],
     SetSchedule: _NAMES["schedule"], Pause: _NAMES["pause"], Resume: _NAMES["resume"],
-    ConfigUndo: _NAMES["config"], Status: _NAMES["status"],
+    ConfigUndo: _NAMES["config"], Status: _NAMES["status"], Find: _NAMES["search"],
+    Top: _NAMES["top"], Similar: _NAMES["similar"], Save: _NAMES["save"],
+    Unsave: _NAMES["unsave"], Saved: _NAMES["saved"], Share: _NAMES["share"],
+    Home: _NAMES["home"], Export: _NAMES["export"], ConfigExport: _NAMES["config"],
+    ConfigImport: _NAMES["config"], EraseMe: _NAMES["erase"], Again: AGAIN,
 }  # fmt: skip
 
 
@@ -320,15 +504,18 @@ def parse(text: str) -> Command:
             f"That is {len(text)} characters long; a command has at most {COMMAND_LENGTH}.",
             hint="Write it in smaller parts.",
         )
+    typed = text
     text = query.clean(text)
     name, _, rest = text.partition(" ")
     if not name:
         return Help()
-    verb = _NAMES.get(name.lower())
+    verb = AGAIN if name.lower() == AGAIN.name else _NAMES.get(name.lower())
     if verb is None:
         return Help(unknown=name)
     if name.lower() == "undo":
         rest = "undo"
+    if verb.name == "config" and "{" in typed:  # settings are pasted as they are
+        rest = typed.strip().split(None, 1)[1]
     rest, options = _take_options(rest, verb.options, only=verb.name == "set")
     return verb.build(rest, options)
 
@@ -391,8 +578,32 @@ def _page(options: Options) -> int:
     return int(number(options.get("page", "1"), "page", 1, 1000))
 
 
-def _yes(options: Options) -> bool:
-    return options.get("sure", "").lower() in ("yes", "y", "true")
+def _said_yes(options: Options, name: str) -> bool:
+    return options.get(name, "").lower() in ("yes", "y", "true")
+
+
+def parse_period(text: str, today: date) -> tuple[date, date]:
+    """First and last day of ``day``, ``week``, ``month``, ``2026-11-20``, ``2026-W46``, ``2026-11``.
+
+    day, week and month end today.
+    """
+    spans = {"day": 0, "today": 0, "week": 6, "month": 29}
+    word = text.strip().lower()
+    if word in spans:
+        return today - timedelta(days=spans[word]), today
+    try:
+        if match := re.fullmatch(r"(\d{4})-w(\d{1,2})", word, re.ASCII):
+            first = date.fromisocalendar(int(match[1]), int(match[2]), 1)
+            return first, first + timedelta(days=6)
+        if match := re.fullmatch(r"(\d{4})-(\d{2})", word, re.ASCII):
+            first = date(int(match[1]), int(match[2]), 1)
+            return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+        day = parse_day(word, today)
+    except (ValueError, UserError):
+        raise UserError(
+            f"“{text[:40]}” is no period.", hint="Write day, week, month, 2026-11-20 or 2026-W46."
+        ) from None
+    return day, day
 
 
 def parse_day(text: str, today: date) -> date:

@@ -11,7 +11,7 @@ from bot import identity
 from bot.announcements import why_empty
 from bot.errors import UserError
 from bot.model import Channel, ChannelRef, Paper
-from bot.ports import Clock, Ledger, Library
+from bot.ports import Clock, Health, Ledger, Library, SourceHealth
 from bot.ranking import BACKGROUND, LINE, Document, Profile, Verdict, upvotes_reason
 from bot.schedule import Schedule
 from bot.text import Pattern, clip, marks, sentences
@@ -31,9 +31,12 @@ class Plan:
 
 
 class Digests:
-    def __init__(self, library: Library, ledger: Ledger, clock: Clock) -> None:
+    def __init__(
+        self, library: Library, ledger: Ledger, health: SourceHealth, clock: Clock
+    ) -> None:
         self._library = library
         self._ledger = ledger
+        self._health = health
         self._clock = clock
         self._background: tuple[int, list[Document]] | None = None
 
@@ -121,7 +124,9 @@ class Digests:
             considered=len(papers),
             cards=tuple(cards),
             more=max(0, len(passed) - channel.max),
-            quiet=None if cards else quiet(channel, verdicts, len(papers), slot.date()),
+            quiet=None
+            if cards
+            else quiet(channel, verdicts, len(papers), slot, await self._health.all_health()),
         )
 
     async def _unposted(self, ref: ChannelRef, papers: Sequence[Paper]) -> list[Paper]:
@@ -191,13 +196,16 @@ def chosen(passed: Iterable[Verdict]) -> list[Verdict]:
     return kept
 
 
-def quiet(channel: Channel, verdicts: Sequence[Verdict], considered: int, day: date) -> Quiet:
+def quiet(
+    channel: Channel,
+    verdicts: Sequence[Verdict],
+    considered: int,
+    slot: datetime,
+    health: Sequence[Health],
+) -> Quiet:
     """Why there is nothing; *verdicts* are those of the papers that were not posted before."""
     if not considered:
-        empty = why_empty(day)
-        if empty:
-            return Quiet("no_announcement", f"No announcement: {empty}.")
-        return Quiet("source_late", f"No paper listed by {day:%-d %B %Y} has arrived so far.")
+        return _nothing_listed(slot, health)
     seen = f"{considered:,} seen"
     if not channel.subscriptions:
         return Quiet("nothing_passed", f"{seen}, but this channel has no subscription yet.")
@@ -213,6 +221,24 @@ def quiet(channel: Channel, verdicts: Sequence[Verdict], considered: int, day: d
         "nothing_passed",
         f"{seen}, best was “{title}” at {best.score:.0f} of the {LINE:.0f} points needed.",
     )
+
+
+def _nothing_listed(slot: datetime, health: Sequence[Health]) -> Quiet:
+    day = slot.date()
+    if empty := why_empty(day):
+        return Quiet("no_announcement", f"No announcement: {empty}.")
+    failing = [
+        h for h in health if h.last_error and (not h.last_success or h.last_error > h.last_success)
+    ]
+    tries = [h.next_try for h in health if h.next_try and h.next_try > slot]
+    again = f" Next try at {min(tries).astimezone(slot.tzinfo):%H:%M}." if tries else ""
+    if failing:
+        since = min(h.last_success or h.last_error or slot for h in failing)
+        names = ", ".join(h.name for h in failing)
+        told = f"{names} cannot be read since {since.astimezone(slot.tzinfo):%-d %B %H:%M}"
+        return Quiet("source_failing", f"{told}: {failing[0].error}{again}")
+    told = f"No paper listed by {day:%-d %B %Y} has arrived so far."
+    return Quiet("source_late", told + again)
 
 
 def card(verdict: Verdict) -> PaperCard:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bot import identity
+from bot.paper_answers import Found
+from bot.refresh import Fetched
 from bot.views import Digest, PaperCard
 
 JSON = dict[str, Any]
@@ -18,6 +20,29 @@ def digest(view: Digest) -> JSON:
         "considered": view.considered,
         "papers": [hit(card) for card in view.cards],
         "quiet": {"cause": quiet.cause, "text": quiet.text} if quiet else None,
+    }
+
+
+def search(found: Found) -> JSON:
+    return {
+        "query": str(found.command.query),
+        "total": found.total,
+        "hits": [hit(card) for card in found.cards],
+    }
+
+
+def fetched(done: Fetched) -> JSON:
+    """The shape of an import's entry, without a file."""
+    return {
+        "name": done.name,
+        "file": None,
+        "kind": None,
+        "read": done.read,
+        "new": len(done.new),
+        "changed": len(done.changed - done.new),
+        "skipped": 0,
+        "ids": done.ids,
+        "error": done.error or None,
     }
 
 

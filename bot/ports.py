@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from bot.model import Channel, ChannelRef, Paper, Record
+from bot.model import Caller, Channel, ChannelRef, Origin, Paper, Record
 from bot.query import Query
 
 Clock = Callable[[], datetime]  # aware UTC
@@ -28,6 +28,16 @@ class Arrival:
 
     seq: int
     paper: Paper
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """A paper as it is since its latest change; *paper* is None where the id has become an alias."""
+
+    number: int
+    id: str
+    paper: Paper | None
+    origins: frozenset[Origin]
 
 
 class Library(Protocol):
@@ -65,6 +75,15 @@ class Library(Protocol):
     async def newest_day(self) -> date | None:
         """The last day on which anything was listed."""
 
+    async def revision(self) -> int:
+        """The number of the latest change to any paper; 0 where there has been none."""
+
+    async def revised(self, after: int, limit: int) -> list[Revision]:
+        """What changed after that number, in its latest state and in the order of its numbers.
+
+        From 0 these are all papers. Numbers are never given twice.
+        """
+
 
 class ChannelStore(Protocol):
     async def get(self, ref: ChannelRef) -> Channel | None: ...
@@ -81,6 +100,12 @@ class ChannelStore(Protocol):
         """
 
     async def remove(self, ref: ChannelRef, by: str) -> None: ...
+
+    async def dump(self, ref: ChannelRef) -> str:
+        """The channel's settings as JSON text; raises UserError where it has none."""
+
+    async def load(self, ref: ChannelRef, document: str, by: str) -> Channel:
+        """Give the channel the settings that ``dump`` told of another; UserError for nonsense."""
 
     async def free_number(self, ref: ChannelRef) -> int:
         """The first subscription number that was never given in this channel, stored or not."""
@@ -164,3 +189,61 @@ class SourceHealth(Protocol):
     async def keep(self, health: Health) -> None: ...
 
     async def all_health(self) -> list[Health]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What to look for. Days are of ``listed_on``, both included; *sort* is best, new or upvotes."""
+
+    query: Query
+    since: date | None = None
+    until: date | None = None
+    source: str = ""  # arxiv, huggingface, journal
+    has_code: bool = False
+    sort: str = "best"
+    limit: int = 10
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Canonical ids with their scores, and how many there are in all."""
+
+    hits: tuple[tuple[str, float], ...]
+    total: int
+
+
+class SearchIndex(Protocol):
+    """Derived from the library: it may be thrown away."""
+
+    async def search(self, search: Search) -> Page: ...
+
+    async def similar(self, paper: Paper, limit: int) -> list[tuple[str, float]]: ...
+
+    async def suggest(self, query: Query) -> str:
+        """A query that finds something in its place, or "" where none is near."""
+
+
+class Shelf(Protocol):
+    """What people keep. A person is platform, tenant and user of a Caller."""
+
+    async def put(self, person: Caller, paper_id: str, at: datetime) -> bool:
+        """Save it; False where it was saved already."""
+
+    async def take(self, person: Caller, paper_id: str) -> bool:
+        """Drop it; False where it was not saved."""
+
+    async def saved(self, person: Caller) -> list[str]:
+        """Canonical ids, the last saved first."""
+
+    async def erase(self, person: Caller) -> None:
+        """Remove all that a person saved and blank who they are in the changes."""
+
+
+class KeptAnswers(Protocol):
+    """Commands that an answer's buttons come back to, for a week."""
+
+    async def keep_answer(self, command: str, at: datetime) -> str:
+        """A short key of letters and digits."""
+
+    async def kept_answer(self, key: str, now: datetime) -> str | None: ...

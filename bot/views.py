@@ -141,4 +141,12 @@ class Form:
     notes: tuple[Text, ...] = ()
 
 
-View = Digest | Listing | Notice | Form
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A text to take away: an export. *name* is a file's name."""
+
+    name: str
+    content: str
+
+
+View = Digest | Listing | Notice | Form | Document

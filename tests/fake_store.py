@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 
+from adapters.storage.settings import from_json, to_json
 from bot.errors import UserError
 from bot.model import SUBSCRIPTIONS_PER_WORKSPACE, Channel, ChannelRef
 
@@ -56,6 +58,22 @@ class MemoryChannelStore:
     async def remove(self, ref: ChannelRef, by: str) -> None:
         if ref in self._channels:
             self._step(ref, None, standing=True)
+
+    async def dump(self, ref: ChannelRef) -> str:
+        channel = self._channels.get(ref)
+        if channel is None:
+            raise UserError("This channel has no settings yet.", hint="Subscribe first.")
+        return json.dumps(to_json(channel))
+
+    async def load(self, ref: ChannelRef, document: str, by: str) -> Channel:
+        try:
+            given = json.loads(document)
+        except ValueError as error:
+            raise UserError("That is no JSON.", hint="Paste an export.") from error
+        old = self._channels.get(ref)
+        loaded = replace(from_json(given), ref=ref, owner=old.owner if old else "")
+        await self.save(loaded, by)
+        return self._channels[ref]
 
     async def free_number(self, ref: ChannelRef) -> int:
         channel = self._channels.get(ref)

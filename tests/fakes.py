@@ -15,7 +15,7 @@ from adapters.storage.changes import Change
 from bot import merging
 from bot.merging import Known
 from bot.model import ChannelRef, Origin, Paper, Record
-from bot.ports import Added, Arrival, Clock
+from bot.ports import Added, Arrival, Clock, Revision
 
 
 class MemoryLibrary:
@@ -27,6 +27,9 @@ class MemoryLibrary:
         self._upvotes: dict[tuple[str, date], int] = {}
         self._end = 0
         self._papers: dict[str, Paper] = {}
+        self._origins: defaultdict[str, set[Origin]] = defaultdict(set)  # of a claim
+        self._revisions: dict[str, Revision] = {}
+        self._revision = 0
 
     async def add(self, records: Sequence[Record], *, today: date, live: bool) -> Added:
         papers, claims = self._papers, set(self._claims)
@@ -41,12 +44,23 @@ class MemoryLibrary:
         changed = {
             p for p, paper in self._papers.items() if p not in new and papers.get(p) != paper
         }
+        self._revise(groups)
         ids = tuple(self.canonical(record.paper.id) for record in records)
         return Added(ids, frozenset(new), frozenset(changed))
+
+    def _revise(self, groups: Mapping[str, Sequence[str]]) -> None:
+        for paper in sorted(groups.keys() | self._revisions.keys()):
+            found = self._papers.get(paper)
+            origins = frozenset(o for claim in groups.get(paper, ()) for o in self._origins[claim])
+            old = self._revisions.get(paper)
+            if old is None or (old.paper, old.origins) != (found, origins):
+                self._revision += 1
+                self._revisions[paper] = Revision(self._revision, paper, found, origins)
 
     def _tell(self, record: Record, today: date, *, live: bool) -> None:
         own = record.paper.id
         known = merging.known(record, today)
+        self._origins[own].add(record.origin)
         self._claims[own] = merging.merge(own, (self._claims.get(own, known), known))
         for alias, paper in merging.links(record):
             self._better[alias].add(paper)
@@ -101,6 +115,13 @@ class MemoryLibrary:
 
     async def end(self) -> int:
         return self._end
+
+    async def revision(self) -> int:
+        return self._revision
+
+    async def revised(self, after: int, limit: int) -> list[Revision]:
+        found = [revision for revision in self._revisions.values() if revision.number > after]
+        return sorted(found, key=lambda revision: revision.number)[:limit]
 
     async def newest_day(self) -> date | None:
         return max(map(_listed_on, self._papers.values()), default=None)

@@ -13,6 +13,7 @@ from bot import query
 from bot.digests import FRESH_DAYS, gist, highlighted, parse_when
 from bot.errors import UserError
 from bot.model import Channel, Origin, Paper, Subscription
+from bot.ports import Health
 from bot.schedule import Schedule
 from bot.text import pattern
 from bot.views import Digest, plain
@@ -175,6 +176,23 @@ async def test_a_day_on_which_all_that_matched_is_muted_says_so(world: World) ->
 
     assert digest.quiet is not None
     assert "excluded here" in digest.quiet.text
+
+
+async def test_a_source_that_fails_is_the_cause_and_its_next_try_is_told(world: World) -> None:
+    slot = datetime(2026, 6, 23, 9, tzinfo=ZoneInfo("Europe/Berlin"))
+    hour = timedelta(hours=1)
+    await world.people.keep(Health("huggingface", last_success=slot))
+    await world.people.keep(
+        Health("arxiv", slot - 40 * hour, slot - hour, "arXiv answered 503.", None, slot + hour)
+    )
+
+    digest = await world.digests.at(channel("graph"), slot)
+
+    assert digest.quiet is not None
+    assert digest.quiet.cause == "source_failing"
+    assert digest.quiet.text == (
+        "arxiv cannot be read since 21 June 17:00: arXiv answered 503. Next try at 10:00."
+    )
 
 
 async def test_trending_papers_come_the_day_after_their_list_day(world: World) -> None:

@@ -135,7 +135,9 @@ async def test_a_file_that_is_no_database_is_damaged_and_stays_as_it_is(path: Pa
 async def test_a_damaged_page_is_reported_as_damage(path: Path) -> None:
     async with await Store.open(path, now) as store:
         await store.add(records(200), today=TODAY, live=True)
-    overwrite(path, 2 * 4096, b"\xff" * 100 * 4096)
+    with closing(sqlite3.connect(path)) as db:
+        [root] = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'papers'").fetchone()
+    overwrite(path, (root - 1) * 4096, b"\xff" * 4096)
 
     async with await Store.open(path, now) as store:
         with pytest.raises(StorageDamaged, match="malformed"):

@@ -8,7 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from bot.answers import Answers
 from bot.digests import Digests
 from bot.model import Caller, ChannelRef, Origin, Paper, Record
-from bot.views import Digest, Form, Listing, Notice, Row, Text, View, plain
+from bot.paper_answers import PaperAnswers, patterns_of
+from bot.ports import Page, PaperSearch, Search
+from bot.query import Query
+from bot.text import Field
+from bot.views import Digest, Document, Form, Listing, Notice, Row, Text, View, plain
+from tests.fake_people import MemoryPeople
 from tests.fake_store import MemoryChannelStore
 from tests.fakes import MemoryLedger, MemoryLibrary
 
@@ -23,16 +28,49 @@ def paper(number: int, title: str, abstract: str = "", **more: object) -> Paper:
     return replace(made, **more)  # type: ignore[arg-type]  # the fields of Paper
 
 
+class ScanIndex:
+    """A search that looks at every paper: more matching words first."""
+
+    def __init__(self, library: MemoryLibrary) -> None:
+        self._library = library
+
+    async def search(self, search: Search) -> Page:
+        patterns = patterns_of(search.query)
+        hits = []
+        for found in await self._library.between(date.min, date.max):
+            fields = Field(found.title), Field(found.abstract)
+            score = float(sum(p.count(field) for p in patterns for field in fields))
+            if score:
+                hits.append((found.id, score))
+        hits.sort(key=lambda hit: (-hit[1], hit[0]))
+        return Page(tuple(hits[search.offset : search.offset + search.limit]), len(hits))
+
+    async def similar(self, paper: Paper, limit: int) -> list[tuple[str, float]]:
+        everything = await self._library.between(date.min, date.max)
+        return [(p.id, 1.0) for p in everything if set(p.title.split()) & set(paper.title.split())][
+            :limit
+        ]
+
+    async def suggest(self, query: Query) -> str:
+        return "graphs" if str(query) == "grpahs" else ""
+
+
 class World:
-    def __init__(self) -> None:
+    def __init__(self, *sources: PaperSearch) -> None:
         self.now = NOW
         self.store = MemoryChannelStore()
         self.library = MemoryLibrary()
         self.ledger = MemoryLedger(self.library)
-        self.digests = Digests(self.library, self.ledger, lambda: self.now)
+        self.people = MemoryPeople()
+        self.digests = Digests(self.library, self.ledger, self.people, lambda: self.now)
+        papers = PaperAnswers(
+            self.library, ScanIndex(self.library), sources, self.people, self.people, self.ledger,
+            lambda: self.now,
+        )  # fmt: skip
         self.answers = Answers(
-            self.store, self.library, self.ledger, self.digests, lambda: self.now
-        )
+            self.store, self.library, self.ledger, self.digests, papers, self.people, self.people,
+            lambda: self.now,
+        )  # fmt: skip
 
     async def say(self, words: str, caller: Caller = ANN) -> View:
         return await self.answers.say(words, caller)
@@ -68,10 +106,12 @@ def words(view: View) -> str:
             add(*view.notes)
         case Notice():
             add(view.message, *view.hints)
+        case Document():
+            lines += [view.name, view.content]
         case Form():
             lines += [f"{f.name}={f.value}" for f in view.fields]
             add(*view.notes)
-    if not isinstance(view, Form):
+    if not isinstance(view, Form | Document):
         for card in view.cards:
             lines += [card.paper.title, *(reason.text for reason in card.reasons)]
             add(*card.notes, card.abstract)
@@ -79,4 +119,4 @@ def words(view: View) -> str:
 
 
 def titles(view: View) -> list[str]:
-    return [] if isinstance(view, Form) else [card.paper.title for card in view.cards]
+    return [] if isinstance(view, Form | Document) else [card.paper.title for card in view.cards]

@@ -12,20 +12,24 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache, reduce
 from hashlib import blake2b
+from itertools import count as count_from
+from operator import or_
 from typing import Any
 
 from adapters.storage.schema import transaction
 from bot import merging
 from bot.merging import Known
 from bot.model import Origin, Paper, Record
-from bot.ports import Added, Arrival
+from bot.ports import Added, Arrival, Revision
 
 _PAPER = ", ".join(("id", *merging.FIELDS))  # in the order of Paper
-_CLAIM = f"seq, live, ranks, {_PAPER}"
+_CLAIM = f"seq, live, origins, ranks, {_PAPER}"
+_NOTHING = ", ".join(["NULL"] * len(merging.FIELDS))
 _MARKS = ", ".join("?" * len(_CLAIM.split(",")))
 _AMONG = "IN (SELECT value FROM json_each(?))"  # any number of ids in one parameter
 _ids = json.JSONEncoder().encode  # pure ASCII: takes whatever people type
@@ -38,6 +42,7 @@ class _Claim:
     known: Known
     seq: int
     live: bool
+    origins: int  # bit n: Origin(n) knows it
 
 
 _Group = dict[str, _Claim]  # by the id they were made under
@@ -46,9 +51,11 @@ _Group = dict[str, _Claim]  # by the id they were made under
 def add(db: sqlite3.Connection, records: Sequence[Record], today: date, live: bool) -> Added:
     records = [merging.sound(record) for record in records]
     said: dict[str, Known] = {}
+    origins: defaultdict[str, int] = defaultdict(int)
     for record in records:
         own, known = record.paper.id, merging.known(record, today)
         said[own] = merging.merge(own, (said[own], known)) if own in said else known
+        origins[own] |= 1 << record.origin.value
 
     with transaction(db):
         homes = _homes(db, said.keys() | _link(db, records))
@@ -56,7 +63,7 @@ def add(db: sqlite3.Connection, records: Sequence[Record], today: date, live: bo
         papers = set(homes.values()) | set(canonical.values())
         rows = _rows(db, papers)
         before = _groups(db, rows)
-        after = _regrouped(db, before, said, canonical, live=live)
+        after = _regrouped(db, before, said, origins, canonical, live=live)
         shown = {paper: _shown(paper, group) for paper, group in after.items()}
         _replace(db, rows, shown)
         _replace_claims(db, before, after)
@@ -114,14 +121,14 @@ def owners(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, str]:
 
 def _rows(db: sqlite3.Connection, papers: Collection[str]) -> _Group:
     found = db.execute(f"SELECT {_CLAIM} FROM papers WHERE id {_AMONG}", (_ids([*papers]),))
-    return {row[3]: _claim(row) for row in found}
+    return {row[4]: _claim(row) for row in found}
 
 
 def _groups(db: sqlite3.Connection, rows: _Group) -> dict[str, _Group]:
     groups: defaultdict[str, _Group] = defaultdict(dict)
     query = f"SELECT {_CLAIM}, paper FROM claims WHERE paper {_AMONG}"
     for *row, paper in db.execute(query, (_ids([*rows]),)):
-        groups[paper][row[3]] = _claim(row)
+        groups[paper][row[4]] = _claim(row)
     return {paper: groups.get(paper) or {paper: row} for paper, row in rows.items()}
 
 
@@ -129,6 +136,7 @@ def _regrouped(
     db: sqlite3.Connection,
     before: dict[str, _Group],
     said: dict[str, Known],
+    origins: Mapping[str, int],
     canonical: dict[str, str],
     *,
     live: bool,
@@ -148,6 +156,7 @@ def _regrouped(
             known if old is None else merging.merge(own, (old.known, known)),
             old.seq if old and (old.live or not live) else seq,
             live or (old is not None and old.live),
+            origins[own] | (old.origins if old else 0),
         )
     db.execute("UPDATE arrivals SET seq = ?", (seq,))
     return after
@@ -158,17 +167,24 @@ def _shown(paper: str, group: _Group) -> _Claim:
         return group[paper]
     known = merging.merge(paper, (claim.known for claim in group.values()))
     live = any(claim.live for claim in group.values())
-    return _Claim(known, min(c.seq for c in group.values() if c.live == live), live)
+    seq = min(claim.seq for claim in group.values() if claim.live == live)
+    return _Claim(known, seq, live, reduce(or_, (claim.origins for claim in group.values())))
 
 
 def _replace(db: sqlite3.Connection, rows: _Group, shown: _Group) -> None:
     gone = [(row.seq,) for paper, row in rows.items() if shown.get(paper) != row]
     fresh = [(paper, claim) for paper, claim in shown.items() if rows.get(paper) != claim]
     db.executemany("DELETE FROM papers WHERE seq = ?", gone)
+    last = revision(db)
     db.executemany(
-        f"INSERT INTO papers ({_CLAIM}, lot) VALUES ({_MARKS}, ?)",
-        ((*_row(claim), _lot(paper)) for paper, claim in fresh),
+        f"INSERT INTO papers ({_CLAIM}, lot, revision) VALUES ({_MARKS}, ?, ?)",
+        ((*_row(claim), _lot(paper), n) for n, (paper, claim) in enumerate(fresh, last + 1)),
     )
+    last += len(fresh)
+    merged = sorted(rows.keys() - shown.keys())
+    db.execute(f"DELETE FROM gone WHERE id {_AMONG}", (_ids([paper for paper, _ in fresh]),))
+    db.executemany("INSERT OR REPLACE INTO gone VALUES (?, ?)", zip(merged, count_from(last + 1)))
+    db.execute("UPDATE arrivals SET revision = ?", (last + len(merged),))
 
 
 def _replace_claims(
@@ -265,6 +281,25 @@ def end(db: sqlite3.Connection) -> int:
     return seq
 
 
+def revision(db: sqlite3.Connection) -> int:
+    number: int = db.execute("SELECT revision FROM arrivals").fetchone()[0]
+    return number
+
+
+def revised(db: sqlite3.Connection, after: int, limit: int) -> list[Revision]:
+    # One statement: between two, another process could add papers that would then be passed over.
+    rows = db.execute(
+        f"""SELECT revision, origins, {_PAPER} FROM papers WHERE revision > :after
+        UNION ALL SELECT revision, 0, id, {_NOTHING} FROM gone WHERE revision > :after
+        ORDER BY revision LIMIT :limit""",
+        {"after": after, "limit": limit},
+    )
+    return [
+        Revision(number, paper[0], _paper(paper) if paper[1] is not None else None, _origins(bits))
+        for number, bits, *paper in rows
+    ]
+
+
 def newest_day(db: sqlite3.Connection) -> date | None:
     day = db.execute("SELECT max(listed_on) FROM papers").fetchone()[0]
     return date.fromisoformat(day) if day else None
@@ -285,7 +320,13 @@ def _lot(paper_id: str) -> int:
 
 
 def _claim(row: Sequence[Any]) -> _Claim:
-    return _Claim(Known(_paper(row[3:]), tuple(_decode(row[2])[0])), row[0], bool(row[1]))
+    known = Known(_paper(row[4:]), tuple(_decode(row[3])[0]))
+    return _Claim(known, row[0], bool(row[1]), row[2])
+
+
+@cache
+def _origins(bits: int) -> frozenset[Origin]:
+    return frozenset(origin for origin in Origin if bits >> origin.value & 1)
 
 
 def _row(claim: _Claim) -> tuple[object, ...]:
@@ -293,6 +334,7 @@ def _row(claim: _Claim) -> tuple[object, ...]:
     return (
         claim.seq,
         claim.live,
+        claim.origins,
         _encode(claim.known.ranks),
         paper.id,
         paper.title,

@@ -84,6 +84,44 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         )""",
         "CREATE INDEX changes_channel ON changes (platform, tenant, channel, id)",
     ),
+    (
+        """CREATE TABLE shelf (
+            platform TEXT, tenant TEXT, user TEXT, paper TEXT, at TEXT NOT NULL,
+            PRIMARY KEY (platform, tenant, user, paper)
+        ) WITHOUT ROWID""",
+        "CREATE TABLE answers (key TEXT PRIMARY KEY, command TEXT NOT NULL, at TEXT NOT NULL)",
+        """CREATE TABLE sources (
+            name TEXT PRIMARY KEY, last_success TEXT, last_error TEXT, error TEXT NOT NULL,
+            announced TEXT, next_try TEXT, state TEXT NOT NULL
+        )""",
+    ),
+    (
+        # What changed when, so that what is derived from the papers can follow; who knows of them.
+        "ALTER TABLE arrivals ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE papers ADD COLUMN revision INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE papers ADD COLUMN origins INTEGER NOT NULL DEFAULT 0",  # bits by Origin
+        "ALTER TABLE claims ADD COLUMN origins INTEGER NOT NULL DEFAULT 0",
+        "UPDATE papers SET revision = seq",
+        "UPDATE arrivals SET revision = seq",
+        "CREATE INDEX papers_revision ON papers (revision)",
+        "CREATE TABLE gone (id TEXT PRIMARY KEY, revision INTEGER NOT NULL)",  # merged into others
+        "CREATE INDEX gone_revision ON gone (revision)",
+        *(
+            statement
+            for table in ("papers", "claims")
+            for statement in (
+                # the title's rank ends in 15 - origin, see bot.merging
+                f"UPDATE {table} SET origins = 1 << (15 - (json_extract(ranks, '$[0]') & 15))",  # noqa: S608
+                f"UPDATE {table} SET origins = origins | bits FROM "  # noqa: S608
+                "(SELECT claim, sum(DISTINCT 1 << origin) AS bits FROM listings GROUP BY claim) "
+                "WHERE claim = id",
+            )
+        ),
+        f"""UPDATE papers SET origins = origins | bits FROM
+            (SELECT paper, {" | ".join(f"max(origins & {1 << n})" for n in range(7))} AS bits
+             FROM claims GROUP BY paper)
+            WHERE paper = id""",  # noqa: S608
+    ),
 )
 
 

@@ -209,6 +209,26 @@ class TinyChannelStore:
     async def remove(self, ref: ChannelRef, by: str) -> None:
         await self._alone(lambda: self._put(ref, None, by))
 
+    async def dump(self, ref: ChannelRef) -> str:
+        channel = await self.get(ref)
+        if channel is None:
+            raise UserError(
+                "This channel has no settings yet.", hint="Subscribe to something first."
+            )
+        return json.dumps(to_json(channel), ensure_ascii=False)
+
+    async def load(self, ref: ChannelRef, document: str, by: str) -> Channel:
+        try:
+            given = json.loads(document)
+        except (ValueError, RecursionError) as error:
+            raise UserError("That is no JSON.", hint="Paste what config export printed.") from error
+        if isinstance(given, dict):
+            given = given | {"channel": str(ref)}
+        given = from_json(given)
+        old = await self.get(ref)
+        await self.save(replace(given, owner=old.owner if old else ""), by)
+        return await self.get(ref) or given
+
     async def free_number(self, ref: ChannelRef) -> int:
         entry = self._entry(ref)
         if entry:

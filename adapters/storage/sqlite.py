@@ -13,11 +13,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from adapters.storage import papers
+from adapters.storage import papers, people
 from adapters.storage.changes import Change
 from adapters.storage.schema import meaning, open_owner, open_reader, transaction
-from bot.model import ChannelRef, Paper, Record
-from bot.ports import Added, Arrival, Clock
+from bot.model import Caller, ChannelRef, Paper, Record
+from bot.ports import Added, Arrival, Clock, Health, Revision
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,6 +108,12 @@ class Store:
     async def end(self) -> int:
         return await self._do(papers.end)
 
+    async def revision(self) -> int:
+        return await self._do(papers.revision)
+
+    async def revised(self, after: int, limit: int) -> list[Revision]:
+        return await self._do(papers.revised, after, limit)
+
     async def newest_day(self) -> date | None:
         return await self._do(papers.newest_day)
 
@@ -135,6 +141,39 @@ class Store:
 
     async def last(self, ref: ChannelRef) -> tuple[datetime, tuple[str, ...]] | None:
         return await self._do(_last, ref)
+
+    # Shelf
+
+    async def put(self, person: Caller, paper_id: str, at: datetime) -> bool:
+        return await self._do(people.put, person, paper_id, at)
+
+    async def take(self, person: Caller, paper_id: str) -> bool:
+        return await self._do(people.take, person, paper_id)
+
+    async def saved(self, person: Caller) -> list[str]:
+        return await self._do(people.saved, person)
+
+    async def erase(self, person: Caller) -> None:
+        await self._do(people.erase, person)
+
+    # KeptAnswers
+
+    async def keep_answer(self, command: str, at: datetime) -> str:
+        return await self._do(people.keep_answer, command, at)
+
+    async def kept_answer(self, key: str, now: datetime) -> str | None:
+        return await self._do(people.kept_answer, key, now)
+
+    # SourceHealth
+
+    async def health(self, name: str) -> Health:
+        return await self._do(people.health, name)
+
+    async def keep(self, health: Health) -> None:
+        await self._do(people.keep_health, health)
+
+    async def all_health(self) -> list[Health]:
+        return await self._do(people.all_health)
 
     # ChangeLog
 
