@@ -21,7 +21,9 @@ check: $(VENV)/dev.stamp  ## format, lint, types, import contracts, tests with c
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 
 format: $(VENV)/dev.stamp  ## lay the code out and repair what lint can repair

@@ -1,0 +1,334 @@
+"""The composition root: stores, sources and use cases put together, and opened and closed as one."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from importlib import resources
+from importlib.metadata import version
+from pathlib import Path
+from random import SystemRandom
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from adapters.storage.lock import OwnerLock
+from adapters.storage.settings import TinyChannelStore
+from adapters.storage.sqlite import Store
+from bot import identity, query
+from bot.answers import Answers
+from bot.digests import Digests, parse_when
+from bot.errors import StorageFailed, UserError
+from bot.model import Caller, Channel, ChannelRef, Origin, Paper, Record, Subscription
+from bot.paper_answers import PaperAnswers
+from bot.ports import Clock, Page, PaperSearch, PaperSource, Search
+from bot.query import Query
+from bot.refresh import Refresh
+from bot.schedule import Schedule
+from bot.views import Digest, Notice, Span, View, text
+
+if TYPE_CHECKING:
+    from adapters.search import PaperIndex
+    from adapters.sources.files import Dump
+    from config.settings import Settings
+
+SAMPLE_QUERIES = (
+    '"scaling law"',
+    '"knowledge distillation"|quantization',
+    '"graph neural network"',
+    '"information retrieval"|"text-to-SQL"',
+    '"in-context learning" -survey',
+)
+DATABASE = "paperboy.sqlite3"
+SETTINGS = "settings"
+INDEX = "index"
+REACH_SECONDS = 4.0  # with the next: the first start waits 5 s for a source at most
+CONNECT_SECONDS = 1.0
+_FACES_DELAY = 0.7  # Hugging Face takes 500 requests in 5 minutes of one address
+_JOURNAL_DELAY = 1.0
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    library: Store
+    channels: TinyChannelStore
+    digests: Digests
+    papers: PaperAnswers
+    answers: Answers
+    refresh: Refresh
+    clock: Clock
+    hosts: tuple[tuple[str, int], ...]  # of the sources
+
+    async def reach(self) -> str:
+        """A first fetch, where a source can be reached in time; else why not, in words."""
+        if not await _any_connects(self.hosts):
+            return "no source can be reached"
+        return await self.refresh.reach(REACH_SECONDS)
+
+
+async def _any_connects(hosts: Iterable[tuple[str, int]]) -> bool:
+    """Whether anybody listens at one of the hosts: where none does, that is known at once."""
+
+    async def connects(host: str, port: int) -> bool:
+        try:
+            async with asyncio.timeout(CONNECT_SECONDS):
+                _, writer = await asyncio.open_connection(host, port)
+        except OSError:  # a time-out too
+            return False
+        writer.close()
+        with suppress(OSError):
+            await writer.wait_closed()
+        return True
+
+    return any(await asyncio.gather(*(connects(*host) for host in set(hosts))))
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings, clock: Clock = utc_now, *, readonly: bool = False, online: bool = False
+) -> AsyncIterator[App]:
+    """Everything on one data folder. The owner of the folder locks it; readers work beside it.
+
+    Only *online* the sources can be asked.
+    """
+    folder = settings.data_dir
+    async with AsyncExitStack() as stack:
+        if not readonly:
+            _make(folder)
+            stack.enter_context(OwnerLock(folder))
+        library = await Store.open(folder / DATABASE, clock, readonly=readonly)
+        stack.push_async_callback(library.aclose)
+        channels = await TinyChannelStore.open(folder / SETTINGS, library, readonly=readonly)
+        stack.push_async_callback(channels.aclose)
+        sources = Sources()
+        if online:
+            sources = await _sources(settings, channels, clock, stack)
+        index = LazyIndex(folder / INDEX, library, stack, readonly=readonly)
+        digests = Digests(library, library, library, clock)
+        papers = PaperAnswers(library, index, sources.search, library, library, library, clock)
+        answers = Answers(channels, library, library, digests, papers, library, library, clock)
+        refresh = Refresh(sources.fetch, library, library, clock)
+        at = settings.arxiv
+        hosts = tuple(map(_port, (at.api_url, at.feed_url, settings.huggingface.endpoint)))
+        yield App(library, channels, digests, papers, answers, refresh, clock, hosts)
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    fetch: Sequence[PaperSource] = ()
+    search: Sequence[PaperSearch] = ()
+
+
+async def _sources(
+    settings: Settings, channels: TinyChannelStore, clock: Clock, stack: AsyncExitStack
+) -> Sources:
+    from adapters.sources.arxiv import ArXiv
+    from adapters.sources.http import PoliteClient
+    from adapters.sources.huggingface import HuggingFace
+    from adapters.sources.journals import Journal, journal_hosts, journal_name
+
+    def client(delay: float, hosts: Iterable[str]) -> PoliteClient:
+        made = PoliteClient(
+            clock=clock, sleep=asyncio.sleep, jitter=SystemRandom().random, delay=delay,
+            agent=f"Paperboy/{version('paperboy')} (a bot that tells channels of new papers)",
+            allow=set(hosts),
+        )  # fmt: skip
+        stack.push_async_callback(made.aclose)
+        return made
+
+    async def categories() -> set[str]:
+        used = {
+            item.text
+            for channel in await channels.all()
+            for subscription in channel.subscriptions
+            for clause in subscription.query.clauses
+            for item in clause.items
+            if item.field == "cat" and not clause.negated
+        }
+        return used | set(settings.arxiv.categories)
+
+    at = settings.arxiv
+    arxiv = ArXiv(
+        client(at.delay_seconds, map(_host, (at.api_url, at.feed_url, at.oai_url))),
+        api_url=at.api_url, feed_url=at.feed_url, oai_url=at.oai_url,
+        categories=categories, clock=clock,
+    )  # fmt: skip
+    endpoint = settings.huggingface.endpoint
+    faces = HuggingFace(client(_FACES_DELAY, [_host(endpoint)]), endpoint=endpoint, clock=clock)
+    journals = [
+        Journal(url, client(_JOURNAL_DELAY, journal_hosts(url)), journal_name(url), clock)
+        for url in settings.journals
+    ]
+    return Sources((arxiv, faces, *journals), (arxiv, faces))
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def _port(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+
+
+class LazyIndex:
+    """The search index, opened when somebody first searches: it takes time and memory."""
+
+    def __init__(
+        self, folder: Path, library: Store, stack: AsyncExitStack, *, readonly: bool
+    ) -> None:
+        self._folder = folder
+        self._library = library
+        self._stack = stack
+        self._readonly = readonly
+        self._opened: PaperIndex | None = None
+
+    async def _index(self) -> PaperIndex:
+        if self._opened is None:
+            from adapters.search import PaperIndex
+
+            self._opened = await self._stack.enter_async_context(
+                await PaperIndex.open(self._folder, self._library, readonly=self._readonly)
+            )
+        return self._opened
+
+    async def search(self, search: Search) -> Page:
+        return await (await self._index()).search(search)
+
+    async def similar(self, paper: Paper, limit: int) -> list[tuple[str, float]]:
+        return await (await self._index()).similar(paper, limit)
+
+    async def suggest(self, query: Query) -> str:
+        return await (await self._index()).suggest(query)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise StorageFailed(
+            f"The data folder {folder} cannot be made: {error.strerror}.",
+            hint="Name a folder that you may write to in PAPERBOY_DATA_DIR.",
+        ) from error
+
+
+@dataclass(slots=True)
+class Imported:
+    """What came of one file."""
+
+    dump: Dump
+    ids: list[str] = field(default_factory=list)
+    new: set[str] = field(default_factory=set)
+    changed: set[str] = field(default_factory=set)
+
+    def as_json(self, *, with_ids: bool) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "name": self.dump.path.name,
+            "file": str(self.dump.path),
+            "kind": self.dump.kind,
+            "read": self.dump.read,
+            "new": len(self.new),
+            "changed": len(self.changed - self.new),
+            "skipped": self.dump.skipped_count,
+            "error": self.dump.error,
+        }
+        return document | ({"ids": self.ids} if with_ids else {})
+
+
+async def import_file(app: App, path: Path, progress: Callable[[Dump], None]) -> Imported:
+    """Bring a dump's papers into the library; what came before a break is kept."""
+    from adapters.sources.files import Dump
+
+    dump = Dump(path)
+    imported = Imported(dump)
+    today = app.clock().date()
+    for records in dump:
+        added = await app.library.add(records, today=today, live=False)
+        imported.ids += added.ids
+        imported.new |= added.new
+        imported.changed |= added.changed
+        progress(dump)
+    return imported
+
+
+def sample() -> list[Record]:
+    """The bundled papers: titles of the page that Paperboy began with, summaries of our own."""
+    lines = resources.files("bot").joinpath("data", "sample.jsonl").read_text("utf-8").splitlines()
+    return [Record(_sample_paper(json.loads(line)), Origin.SAMPLE) for line in lines]
+
+
+def _sample_paper(row: dict[str, Any]) -> Paper:
+    known = row.get("published")
+    return Paper(
+        id=f"arxiv:{row['id']}" if "id" in row else identity.title_id(row["title"]),
+        title=row["title"],
+        abstract=row["abstract"],
+        authors=tuple(row.get("authors", ())),
+        published=datetime.fromisoformat(known).astimezone(UTC) if known else None,
+    )
+
+
+async def welcome(app: App, caller: Caller, *, named: bool) -> list[View]:
+    """What a person sees who sits down in a terminal channel.
+
+    The very first time, where no channel was *named*, a few sample keywords are subscribed to and
+    the bundled papers arrive; later the last digest is shown again.
+    """
+    channel = await app.channels.get(caller.ref)
+    if channel is None and not named and not await app.channels.all():
+        return await _first_digest(app, caller)
+    if not await app.library.count():
+        await app.library.add(sample(), today=app.clock().date(), live=True)
+    return await app.answers.welcome(caller)
+
+
+async def _first_digest(app: App, caller: Caller) -> list[View]:
+    words = " ; ".join(SAMPLE_QUERIES)
+    await app.answers.say(f"subscribe {words}", caller)
+    trouble = await app.reach()
+    if trouble:
+        await app.library.add(sample(), today=app.clock().date(), live=True)
+        papers = f"the papers that come with Paperboy, because {trouble}"
+    else:
+        papers = "today's papers"
+    told = Notice(
+        text("Welcome. This is the channel ", Span(caller.ref.channel, strong=True),
+             f" with a few sample subscriptions and {papers}."),
+        kind="info",
+        hints=(
+            text("Make it yours: ", Span('subscribe "speculative decoding"', code=True), ", ",
+                 Span("unsubscribe 1", code=True), ", ", Span("help", code=True), "."),
+            text("Bring in real papers: ", Span("paperboy import FILE", code=True), "."),
+        ),
+    )  # fmt: skip
+    return [told, await app.answers.say("digest", caller)]
+
+
+async def planned(
+    app: App, ref: ChannelRef | None, queries: Sequence[str], at: str | None
+) -> Digest:
+    """What a stored channel, or one with these subscriptions, would get; nothing is marked."""
+    if ref is not None:
+        channel = await app.channels.get(ref)
+        if channel is None:
+            names = ", ".join(str(c.ref) for c in await app.channels.all()) or "none yet"
+            raise UserError(f"There is no channel {ref}.", hint=f"The channels are: {names}.")
+        if at is None:
+            return (await app.digests.now(channel)).digest
+        return await app.digests.at(channel, parse_when(at, channel.schedule.zone))
+    subscriptions = tuple(
+        Subscription(number, query.parse(words)) for number, words in enumerate(queries, start=1)
+    )
+    nowhere = Channel(_NOWHERE, subscriptions, schedule=Schedule())
+    when = parse_when(at, "UTC") if at else app.clock()
+    return replace(await app.digests.at(nowhere, when), ref=None)
+
+
+_NOWHERE = ChannelRef("none", "none", "none")
