@@ -33,7 +33,7 @@ from bot.views import Reason
 
 LINE = 30.0  # points
 STRICTNESS = {"loose": 1.0, "normal": 2.0, "strict": 3.0}  # tau: standard deviations over the mean
-BACKGROUND = 2000  # papers to calibrate against
+BACKGROUND = 1500  # papers to calibrate against
 BACKGROUND_MIN = 1000  # with fewer the floor is the line
 
 _TITLE_WEIGHT, _TITLE_B, _ABSTRACT_B, _K1 = 4.0, 0.5, 0.75, 1.2

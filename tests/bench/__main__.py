@@ -14,7 +14,6 @@ import gzip
 import json
 import os
 import platform
-import resource
 import sqlite3
 import statistics
 import subprocess
@@ -111,21 +110,23 @@ async def digests(folder: Path) -> float:
 
 
 def process(words: list[str], folder: Path) -> tuple[float, float]:
-    """Median seconds, and the peak resident memory in MB, of whole processes after one warm-up."""
+    """Median seconds, and the highest peak memory in MB, of whole processes after one warm-up."""
     env = {**os.environ, "PAPERBOY_DATA_DIR": str(folder)}
     times, peaks = [], []
     for _ in range(RUNS + 1):
         start = time.perf_counter()
-        with subprocess.Popen(
-            [sys.executable, *words], env=env, stdout=subprocess.DEVNULL
-        ) as child:
-            _, status, usage = os.wait4(child.pid, 0)
-            child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            sys.exit(f"{words} failed")
+        done = subprocess.run([sys.executable, *words], env=env, capture_output=True, check=True)
         times.append(time.perf_counter() - start)
-        peaks.append(usage.ru_maxrss / 1024)
+        peaks.append(int(done.stderr.split()[-1]) / 1024)
     return statistics.median(times[1:]), max(peaks)
+
+
+# Not what the system says of ended children: that begins with the memory of the parent.
+_TELL_PEAK = (
+    "import atexit, sys\n"
+    "atexit.register(lambda: print(next(line.split()[1] for line in open('/proc/self/status')"
+    " if line.startswith('VmHWM')), file=sys.stderr))\n"
+)
 
 
 def measure(data: Path) -> list[Row]:
@@ -152,10 +153,11 @@ def measure(data: Path) -> list[Row]:
         add("digest, 10 subscriptions", ours, "s", "FTS5, the same 10 queries",
             median(lambda: ask_full_text(db)), f"{read:,} papers")  # fmt: skip
         db.close()
-        words = ["-m", "bot", "digest", *(w for q in QUERIES for w in ("--query", q)),
-                 "--at", str(DAY), "--json"]  # fmt: skip
+        words = ["-c", f"{_TELL_PEAK}from bot.cli import main\nmain()", "digest",
+                 *(w for q in QUERIES for w in ("--query", q)), "--at", str(DAY), "--json"]  # fmt: skip
         seconds, peak = process(words, folder)
-        empty = process(["-c", "import asyncio, sqlite3, typer, pydantic_settings, tinydb"], folder)
+        libraries = "import asyncio, sqlite3, typer, pydantic_settings, tinydb"
+        empty = process(["-c", _TELL_PEAK + libraries], folder)
         add(
             "paperboy digest --json",
             seconds,
@@ -167,14 +169,7 @@ def measure(data: Path) -> list[Row]:
         add(
             "paperboy digest --json", peak, "MB", "importing its libraries", empty[1], "peak memory"
         )
-    rows.append(
-        {"what": "this measurement", "ours": _own_peak(), "unit": "MB", "note": "peak memory"}
-    )
     return rows
-
-
-def _own_peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def table(rows: list[Row]) -> str:
