@@ -303,9 +303,9 @@ def _name(ref: ChannelRef) -> str:
 
 
 def _listing(listing: Listing, color: bool) -> list[list[Paragraph]]:
-    title = Paragraph(_text(listing.title, color, _HEADING))
+    title = [Paragraph(_text(listing.title, color, _HEADING))] if listing.title else []
     return [
-        [title, *_paragraphs(listing.intro, color)],
+        [*title, *_paragraphs(listing.intro, color)],
         _rows(listing.rows, color),
         *_cards(listing.cards, color, numbered=len(listing.cards) > 1),
         _paragraphs(listing.notes, color),
