@@ -266,10 +266,7 @@ class _Parser:
             self._fail("A dash excludes a whole group, so it stands before the first of it.",
                        start, self._at, "Write -survey|review to exclude both.")  # fmt: skip
         field = self._field()
-        item = self._value(field, start)
-        if item is None:
-            return None
-        return _Token(item, start, self._at, negated, joined)
+        return _Token(self._value(field, start), start, self._at, negated, joined)
 
     def _field(self) -> str:
         match = re.compile(r"([A-Za-z_]+):(?!//)").match(self._source, self._at)
@@ -289,7 +286,7 @@ class _Parser:
         self._skip(" ")
         return name
 
-    def _value(self, field: str, start: int) -> Item | None:
+    def _value(self, field: str, start: int) -> Item:
         if self._at < len(self._source) and self._source[self._at] == '"':
             end = self._source.find('"', self._at + 1)
             if end < 0:
@@ -312,8 +309,6 @@ class _Parser:
             self._fail(f"“{field}:” needs a value.", start, max(self._at, start + 1),
                        f"Write {_EXAMPLES[field]}")  # fmt: skip
         if not any(c.isalnum() for c in value):
-            if not quoted and not value:
-                return None  # stray punctuation between words
             self._fail("A keyword needs a letter or a digit.", start, self._at,
                        'Write a word or a phrase, such as "speculative decoding".')  # fmt: skip
         self._check_length(value, begin, self._at)

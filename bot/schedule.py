@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import zoneinfo
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -70,9 +70,6 @@ class Schedule:
             return f"weekly {WEEKDAYS[self.days[0]]}"
         named = {(0, 1, 2, 3, 4): "weekdays", (0, 1, 2, 3, 4, 5, 6): "daily", (5, 6): "weekends"}
         return named.get(self.days) or ",".join(WEEKDAYS[d] for d in self.days)
-
-    def in_zone(self, zone: str) -> Schedule:
-        return replace(self, zone=zone)
 
     def has_slot_on(self, day: date) -> bool:
         return day.day == self.month_day if self.month_day else day.weekday() in self.days

@@ -1,7 +1,8 @@
 """One analysis of text for matching, search and highlights: tokens, stems, spellings, sentences.
 
-A text becomes folded words (NFKC, no accents, lower case) and their stems, one position each; the
-parts of a hyphenated word are neighbours, and the joined form is known besides. No markup here.
+A text becomes folded words (no accents, ligatures or capitals) and their stems, one position each;
+the parts of a hyphenated word are neighbours, and the joined form is known besides. In any script a
+run of letters and digits without a blank is one word. No markup here.
 """
 
 from __future__ import annotations

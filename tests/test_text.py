@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 
 from bot.text import (
     Field,
@@ -142,6 +142,8 @@ def test_marks_lie_in_the_text_and_in_order(text: str, typed: str) -> None:
 
 @settings(deadline=None)
 @given(_TEXT)
+@example("don't")
+@example("a-b-c's A-BC")
 def test_every_word_of_a_text_is_found_and_marked(text: str) -> None:
     for word in tokens(text):
         found = pattern([word])

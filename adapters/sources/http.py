@@ -119,7 +119,10 @@ class PoliteClient:
         Nothing is tried twice, and any failure lengthens the pause before the next request.
         *urgent*: a person waits. *seconds* bounds the time on the network, not that in the queue.
         """
-        target = URL(url).update_query(params) if params else URL(url)
+        try:
+            target = URL(url).update_query(params or {})
+        except ValueError as error:
+            raise SourceUnavailable(f"{url} was not asked: this is no web address.") from error
         if why := self._refusal(target):
             raise SourceUnavailable(f"{target.host or url} was not asked: {why}.")
         validators = {"If-None-Match": etag, "If-Modified-Since": modified}
@@ -272,6 +275,7 @@ class PoliteClient:
                 ),
                 headers={"User-Agent": self._agent, "Accept-Encoding": "gzip, deflate"},
                 cookie_jar=aiohttp.DummyCookieJar(),
+                middlewares=(_once,),
                 timeout=aiohttp.ClientTimeout(total=None),
                 auto_decompress=False,
                 read_bufsize=_CHUNK,
@@ -303,7 +307,7 @@ class PoliteClient:
                 return f"{host} cannot be reached."
             case aiohttp.ClientPayloadError():
                 return f"{host} breaks off in the midst of its answer."
-            case aiohttp.ServerDisconnectedError() | aiohttp.ClientOSError():
+            case aiohttp.ClientConnectionError():
                 return f"{host} closes the connection without an answer."
             case aiohttp.InvalidURL():
                 return f"{host} redirects to what is no address."
@@ -385,6 +389,18 @@ class _Door:
         if self.refused:
             raise OSError("not a public address")
         return socket.socket(family, kind, protocol)
+
+
+async def _once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Where a connection breaks before the answer, aiohttp would ask again at once."""
+    try:
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(str(error)) from error
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:

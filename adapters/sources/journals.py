@@ -382,7 +382,7 @@ def _entry(element: Element, publication: str, today: date) -> _Entry | Skipped 
     paper = Paper(
         id="",
         title=title,
-        abstract="" if title_key(abstract) == title_key(title) else abstract,
+        abstract="" if abstract.casefold() == title.casefold() else abstract,
         authors=_authors(fields, signed),
         published=printed and printed.astimezone(UTC),
         doi=doi,
