@@ -99,6 +99,7 @@ def chat(
 
 
 async def _chat(name: str | None) -> int:
+    logging.getLogger().setLevel(logging.ERROR)  # what a person has to know, the answers tell
     from adapters.terminal.chat import Pipe, Prompt, chat
     from adapters.terminal.render import Screen
     from adapters.terminal.session import ChannelSession, caller
