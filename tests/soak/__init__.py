@@ -1,0 +1,1 @@
+"""The long forms of tests that kill, mutate and damage: `make soak`."""
