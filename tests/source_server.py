@@ -473,7 +473,7 @@ def web_page() -> Misbehave:
 
 
 def gzip_bomb(size: int) -> Misbehave:
-    """Blanks of *size*, packed to a two hundredth."""
+    """Blanks of *size*, packed to a thousandth."""
 
     async def answer(server: SourceServer, request: web.Request) -> web.Response:
         return web.Response(body=_bomb(size), headers={"Content-Encoding": "gzip"})
@@ -483,7 +483,7 @@ def gzip_bomb(size: int) -> Misbehave:
 
 @cache
 def _bomb(size: int) -> bytes:
-    packer = zlib.compressobj(1, wbits=zlib.MAX_WBITS | 16)
+    packer = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
     megabyte = b" " * (1 << 20)
     return b"".join(packer.compress(megabyte) for _ in range(size >> 20)) + packer.flush()
 

@@ -506,6 +506,46 @@ async def test_a_stale_batch_under_todays_date_is_noticed(
     assert on("2026-04-28", TODAY_S) == papers(await settled.fetch())
 
 
+async def test_a_first_feed_with_older_items_is_stale(bench: Bench) -> None:
+    """Nothing is known yet that it could be compared with."""
+    bench.server.rows = [*YESTERDAY_S, *TODAY_S]
+    bench.server.files["/rss/cs.CL"] = redated(bench.server, channel_only=True)
+
+    batches = await bench.fetch(NOW)
+
+    assert not batches[0].complete
+    assert on("2026-04-28", TODAY_S) == papers(batches)
+
+
+async def test_a_stale_feed_is_known_by_the_ids_of_another_category(settled: Bench) -> None:
+    """Ids only grow: Tuesday's new papers stand above all of Monday's."""
+    settled.wanted = {"cs.CL", "cs.AI"}
+    monday_s = [replace_row(YESTERDAY_S[0], id="2604.84000", categories=["cs.AI"])]
+    settled.server.rows = [*settled.server.rows, *monday_s]
+    body = settled.server.feed("/rss/cs.AI", ["cs.AI"], day=date(2026, 4, 27))
+    settled.server.files["/rss/cs.AI"] = body.replace(b"Mon, 27 Apr", b"Tue, 28 Apr")
+
+    found = papers(await settled.fetch())
+
+    assert date(2026, 4, 27) == found["arxiv:2604.84000"]  # by the search
+
+
+async def test_a_feed_of_cross_lists_alone_is_known_by_its_entries(bench: Bench) -> None:
+    """They may be of any age: their ids tell nothing."""
+    bench.wanted = {"cs.LG"}
+    bench.server.rows = rows("2026-04-27", 3, "cs.CL", "cs.LG")
+    bench.time.now = YESTERDAY
+    await bench.fetch(YESTERDAY)
+    bench.time.now = NOW
+    body = bench.server.feed("/rss/cs.LG", ["cs.LG"], day=date(2026, 4, 27))
+    bench.server.files["/rss/cs.LG"] = body.replace(b"Mon, 27 Apr", b"Tue, 28 Apr")
+
+    batches = await bench.fetch(NOW)
+
+    assert not batches[0].complete
+    assert papers(batches) == {}
+
+
 async def test_the_validators_of_a_stale_batch_are_not_kept(settled: Bench) -> None:
     settled.server.files["/rss/cs.CL"] = redated(settled.server, channel_only=False)
     await settled.fetch()
@@ -542,7 +582,6 @@ async def test_a_feed_of_the_future_is_refused(bench: Bench) -> None:
         pytest.param(web_page(), id="a page for people"),
         pytest.param(sends(b"<rss><channel>"), id="breaks off"),
         pytest.param(sends(b"<feed/>"), id="another kind"),
-        pytest.param(sends(b'<!DOCTYPE r [<!ENTITY a "a">]><rss>&a;</rss>'), id="entities"),
         pytest.param(sends(b'<?xml version="1.0" encoding="klingon"?><rss/>'), id="charset"),
         pytest.param(sends(b"<rss><channel><title>x</title></channel></rss>"), id="no day"),
         pytest.param(too_many(stall=15), id="rate exceeded"),
@@ -562,6 +601,18 @@ async def test_a_broken_feed_is_a_failure_and_keeps_no_other(
     assert bench.error is not None
     assert bench.error.message
     assert ids(TODAY_S) <= set(papers(batches))
+
+
+async def test_a_feed_that_defines_entities_is_refused(bench: Bench) -> None:
+    bench.server.rows = TODAY_S
+    body = bench.server.feed("/rss/cs.CL", ["cs.CL"])
+    body = body.replace(b"<rss ", b'<!DOCTYPE rss [<!ENTITY a "a">]><rss ').replace(b"We ", b"&a;")
+    bench.server.faults.append(Fault(sends(body), at("/rss")))
+
+    await bench.fetch(NOW)
+
+    assert bench.error is not None
+    assert "no sound XML" in bench.error.message
 
 
 async def test_rate_exceeded_makes_the_next_request_wait(bench: Bench) -> None:
@@ -652,6 +703,13 @@ async def test_the_overlap_brings_nothing_of_earlier_days(bench: Bench) -> None:
     bench.server.rows = [*FRIDAY_S, *YESTERDAY_S, *TODAY_S]
 
     assert ids([*YESTERDAY_S, *TODAY_S]) == set(papers(await bench.fetch()))
+
+
+async def test_a_day_between_that_a_feed_told_does_not_come_again(settled: Bench) -> None:
+    """Its papers are known, and the feed's day is the true one."""
+    found = papers(await settled.fetch(datetime(2026, 4, 24, 12, tzinfo=UTC)))
+
+    assert on("2026-04-24", FRIDAY_S) | on("2026-04-28", TODAY_S) == found
 
 
 async def test_the_search_agrees_with_the_feed_on_the_day(bench: Bench) -> None:
@@ -1039,6 +1097,15 @@ async def test_backfilled_papers_are_listed_when_arxiv_listed_them(bench: Bench)
     assert on("2026-04-24", FRIDAY_S) | on("2026-04-27", YESTERDAY_S) == found
 
 
+async def test_a_held_paper_is_backfilled_on_the_day_of_its_announcement(bench: Bench) -> None:
+    """The datestamp of a record that nobody changed since."""
+    bench.server.rows = [replace_row(YESTERDAY_S[0], published="2026-04-21T10:00:00Z")]
+
+    found = papers(await bench.backfill(date(2026, 4, 20)))
+
+    assert on("2026-04-27", YESTERDAY_S[:1]) == found
+
+
 async def test_a_datestamp_is_not_a_submission(bench: Bench) -> None:
     """An old paper whose metadata changed is harvested, and is not of these months."""
     old = replace_row(YESTERDAY_S[0], id="1108.00042", published="2011-08-01T10:00:00Z")
@@ -1058,6 +1125,18 @@ async def test_a_backfill_resumes_where_it_stopped(bench: Bench) -> None:
     assert "resumptionToken" in bench.asked("/oai")[0]
     assert not set(papers(first)) & set(papers(rest))
     assert ids(bench.server.rows) == set(papers([*first, *rest]))
+
+
+async def test_a_set_that_is_done_is_not_harvested_again(bench: Bench) -> None:
+    bench.wanted = {"cs.CL", "hep-lat"}
+    bench.server.oai_page = 2
+    bench.server.rows = [*YESTERDAY_S[:2], *rows("2026-04-28", 3, "hep-lat")]
+    await bench.backfill(date(2026, 4, 20), pages=2)  # cs.CL, and the first page of hep-lat
+    bench.server.seen.clear()
+
+    await bench.backfill(date(2026, 4, 20))
+
+    assert [sorted(query) for query in bench.asked("/oai")] == [["resumptionToken", "verb"]]
 
 
 async def test_another_backfill_starts_afresh(bench: Bench) -> None:

@@ -273,6 +273,17 @@ async def test_a_day_that_is_cut_at_fifty_is_noticed(
     assert "2026-04-28 are cut at 50" in caplog.text
 
 
+async def test_a_list_that_was_cut_is_read_again_at_the_next_fetch(bench: Bench) -> None:
+    bench.server.days = {"2026-04-20": items(0, 80)}
+    bench.server.faults.append(
+        Fault(cut_at_fifty, lambda r: r.query["date"] == "2026-04-20", times=2)
+    )
+    await bench.fetch()
+    bench.time.now += timedelta(minutes=30)
+
+    assert ids(items(0, 80)) == of(await bench.fetch(), date(2026, 4, 20))
+
+
 async def test_a_smaller_page_than_was_asked_for_is_followed_by_the_next(bench: Bench) -> None:
     bench.server.days = {"2026-04-28": items(0, 120)}
 
@@ -510,7 +521,9 @@ async def test_a_search_asks_for_the_words(bench: Bench) -> None:
 
 async def test_a_search_is_cut_to_what_it_takes(bench: Bench) -> None:
     """At most 250 characters, and 1 to 120 results."""
-    words = " ".join(f'"keyword number {n} of many"' for n in range(10))
+    words = (
+        " ".join(f'"{f"keyword{n} " * 8}"'.replace(' "', '"') for n in range(3)) + " " + "x" * 45
+    )
 
     await bench.source.search(parse(words), 500)
 

