@@ -200,9 +200,13 @@ def meaning(error: sqlite3.Error, path: Path) -> Exception:
 
 def _open(uri: str) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, isolation_level=None)
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("PRAGMA foreign_keys = ON")
-    db.execute("PRAGMA cache_size = -32000")  # KiB
+    try:
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA foreign_keys = ON")
+        db.execute("PRAGMA cache_size = -32000")  # KiB
+    except sqlite3.Error:  # it is no database
+        db.close()
+        raise
     return db
 
 
