@@ -45,17 +45,7 @@ from bot.model import Origin, Paper
 from bot.ports import Library, Page, Revision, Search
 from bot.query import PHRASE, PREFIX, WORDS, Clause, Item, Query, format_query
 from bot.ranking import Document, Keyword, compile_filter
-from bot.text import (
-    GLUE,
-    Field,
-    Part,
-    Pattern,
-    fold,
-    pattern,
-    prefix_pattern,
-    stem,
-    tokens,
-)  # fmt: skip
+from bot.text import GLUE, Field, Part, Pattern, fold, pattern, prefix_pattern, stem, tokens
 
 log = logging.getLogger(__name__)
 
@@ -69,16 +59,11 @@ BATCH = 1000  # papers read from the library at once
 SCANNED = 1000  # papers that a scan looks at closely
 PATIENCE = 0.5  # seconds that a question waits for an index that is behind
 RETRY = 60.0  # seconds between attempts to write where the disk refuses
-WASTE = (
-    0.1  # share of replaced papers, which still count in the weights, from which to start afresh
-)
+WASTE = 0.1  # share of replaced papers, which still count in the weights, that is too much
 
 # nDCG@10 in the mean of four labelled sets decided these: python -m tests.bench.ranking
 _TITLE = 4  # times the words of a title count
-_PAIRS = {
-    "title": 0.1,
-    "abstract": 0.2,
-}  # neighbouring words of the query that are neighbours there
+_PAIRS = {"title": 0.1, "abstract": 0.2}  # neighbours in the query that are neighbours there
 _TITLE_WORDS = 20  # of a query that may be a piece of a title
 _PAIR_REACH = 3  # positions from one word to the next that is no glue
 # What would cost much and tell little: a word of a quarter of all papers beside others, a pair of

@@ -627,8 +627,7 @@ class ArXiv:
             state.rows[category] = max(state.rows.get(category, 0), feed.rows.get(category, 0))
         if feed.top:
             state.marks[feed.day] = max(feed.top, state.marks.get(feed.day, ""))
-        cut = feed.total >= FEED_ROWS
-        if cut:
+        if feed.total >= FEED_ROWS:
             log.warning("arXiv's feed of %s is cut at %d rows", name, feed.total)
             state.rows |= dict.fromkeys(group, JOINED_ROWS)  # asked apart from now on
         elif feed.total or why_empty(feed.day):
@@ -642,7 +641,7 @@ class ArXiv:
         return Batch(
             () if seen else feed.records,
             announced=feed.day if feed.records else None,
-            complete=complete and not cut,
+            complete=complete,
         )
 
     @staticmethod
