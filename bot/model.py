@@ -125,6 +125,15 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True)
+class Learned:
+    """A word that people's votes taught a channel; *weight* is -0.5 to 0.5, a keyword's is 1."""
+
+    stem: str
+    word: str  # as it is mostly written
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """A channel's settings, as people made them."""
 

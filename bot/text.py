@@ -171,7 +171,7 @@ class Field:
         self.joined = joined  # stem of two hyphenated words as one, to positions of the first
         self.sections = sections  # the positions of each text
         self.length = len(written)
-        self._written = written
+        self.written = written  # case kept
 
     @property
     def at(self) -> dict[str, list[int]]:
@@ -185,7 +185,7 @@ class Field:
     @cached_property
     def acronyms(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
-        for position, word in enumerate(self._written):
+        for position, word in enumerate(self.written):
             if word[1:2].isupper() and is_acronym(bare := word.removesuffix("s")):
                 found.setdefault(bare, []).append(position)
         return found

@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from bot.frequencies import shipped
+from bot.keywords import Document, Keyword
 from bot.model import Channel, ChannelRef, Paper, Subscription
 from bot.query import PHRASE, PREFIX, WORDS, Clause, Item, Query, parse
-from bot.ranking import BACKGROUND_MIN, LINE, Document, Keyword, Profile, Verdict
+from bot.ranking import BACKGROUND_MIN, LINE, Profile, Verdict
 from bot.text import pattern, prefix_pattern, stem, tokens
 
 REF = ChannelRef("terminal", "local", "main")

@@ -1,0 +1,311 @@
+"""All channels × all new papers at once: what ``bot.ranking`` says of each pair, in numpy.
+
+The papers are read once, however many channels there are: a lexicon finds all keywords in them.
+That becomes postings (papers with a raw weight) of keywords, then of clauses, then of queries, and a
+channel is a sum over the postings of its queries. The formulas are those of ``bot.keywords`` and
+``bot.ranking``, applied to arrays; raw weights and points are whole numbers, so that the sums are
+those of ``Profile.judge`` to the last digit.
+
+What is rare is left to ``bot.ranking`` itself, for the pairs that the postings leave over: clauses of
+words or filters, authors beside words, and channels with learned words.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import chain, pairwise, starmap
+
+import numpy as np
+
+from bot.interests import Batch, Interests, Looked
+from bot.keywords import UNIT, Document, rounded
+from bot.model import Channel, ChannelRef, Learned
+from bot.postings import Floats, Ints, Slices, distinct, ints, nths
+from bot.ranking import (
+    LINE,
+    USUAL,
+    Background,
+    Profile,
+    free_hundredths,
+    hundredths,
+    line_of,
+    tau,
+    upvotes_raw,
+    weighted,
+)
+
+PAPERS = 250  # read together
+_CELLS = 1_000_000  # of channels × papers, added up together
+_SPARE = 100  # entries of channels that were changed or dropped
+
+
+@dataclass(slots=True)
+class _Standing:
+    """A channel: its slice of the entries, and what has come of its calibration."""
+
+    start: int
+    count: int
+    muted: tuple[int, ...]
+    tau: float
+    line: float = 0.0  # 0: not calibrated yet
+    profile: Profile | None = None  # where words were learned
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """For each channel the papers that pass, best first."""
+
+    documents: Sequence[Document]
+    slices: dict[ChannelRef, tuple[int, int]]
+    papers: Ints
+    hundredths: Ints
+
+    def of(self, ref: ChannelRef) -> list[tuple[Document, float]]:
+        """With their points; equal points: the newer first, then by id."""
+        start, end = self.slices.get(ref, (0, 0))
+        pairs = zip(self.papers[start:end], self.hundredths[start:end], strict=True)
+        return [(self.documents[n], int(points) / 100) for n, points in pairs]
+
+
+def _newest_first(documents: Sequence[Document]) -> Ints:
+    """The rank of each, where points are equal."""
+
+    def key(n: int) -> tuple[int, str]:
+        paper = documents[n].paper
+        return -(paper.listed_on or date.min).toordinal(), paper.id
+
+    rank = np.empty(len(documents), np.int64)
+    rank[sorted(range(len(documents)), key=key)] = np.arange(len(documents))
+    return rank
+
+
+class _Chosen:
+    """The subscriptions of some channels, one after the other."""
+
+    def __init__(
+        self,
+        standings: Sequence[_Standing],
+        query: array[int],
+        weight: array[float],
+        shared: array[int],
+    ) -> None:
+        slices = Slices(ints(s.start for s in standings), ints(s.count for s in standings))
+        self.channel, at = slices.of_these(np.arange(len(standings)))
+        self.query = np.array(query, np.int64)[at]
+        self.channels = len(standings)
+        self._ends = np.searchsorted(self.channel, np.arange(self.channels), side="right")
+        self._weight: Floats = np.array(weight, np.float64)[at]
+        self._shared = np.array(shared, np.bool_)[at]
+
+    def floors(self, which: Ints, idf: Floats) -> Floats:
+        """As ``ranking.floor_of``, given each scoring keyword's idf and *which* entry it is of."""
+        found = np.full(self.channels, np.inf)
+        weights = weighted(self._weight[which], rounded(UNIT * idf))
+        np.minimum.at(found, self.channel[which], weights)
+        found[np.isinf(found)] = USUAL
+        return found
+
+    def spans(self, looked: Sequence[Looked], papers: int) -> Iterator[slice]:
+        """So many channels at a time as can be added up together."""
+        load = np.zeros(len(self.query) + 1, np.int64)
+        for each in looked:
+            load[:-1] += each.scored.slices.counts[self.query]
+        load = np.cumsum(load)[self._ends - 1] * (self._ends > 0)
+        load += papers * np.arange(1, self.channels + 1)
+        cuts = np.flatnonzero(np.diff(load // _CELLS, prepend=-1, append=np.iinfo(np.int64).max))
+        yield from starmap(slice, pairwise(cuts.tolist()))
+
+    def sums(self, span: slice, looked: Looked, papers: int, lines: Floats | None = None) -> Floats:
+        """[channel, paper]: raw weights, or with *lines* hundredths of points."""
+        entries = slice(self._ends[span.start - 1] if span.start else 0, self._ends[span.stop - 1])
+        channels = span.stop - span.start
+        query, weight = self.query[entries], self._weight[entries]
+        channel = self.channel[entries] - span.start
+        entry, element = looked.scored.slices.of_these(query)
+        cell = channel[entry] * papers + looked.scored.papers[element]
+        part = looked.scored.raws[element]
+        if (weight != 1).any():
+            part = weighted(weight[entry], part)
+        shared = self._shared[entries][entry]
+        if shared.any():  # a keyword of several subscriptions counts once, at its best
+            again = np.flatnonzero(shared)
+            keyword = looked.scored.keywords[element[again]]
+            order = np.lexsort((-part[again], keyword, cell[again]))
+            key = np.stack((cell[again], keyword))[:, order]
+            same = np.concatenate(([False], (key[:, 1:] == key[:, :-1]).all(axis=0)))
+            part[again[order[same]]] = 0
+        if lines is not None:
+            part = hundredths(part, lines[span][channel[entry]])
+        found: Floats = np.bincount(cell, part, channels * papers).astype(np.float64, copy=False)
+        if lines is not None:
+            entry, element = looked.free.of_these(query)
+            cell = channel[entry] * papers + looked.free_papers[element]
+            found += np.bincount(cell, free_hundredths(weight[entry]), channels * papers)
+        return found.reshape(channels, papers)
+
+
+class Matcher:
+    """Channels, compiled and calibrated together.
+
+    ``put`` again what has changed: the others keep what was computed for them. A channel is
+    calibrated, with all that are new, when papers are next matched.
+    """
+
+    def __init__(self, background: Background) -> None:
+        self._background = background
+        self._past = [
+            Batch(background.documents[n : n + PAPERS])
+            for n in range(0, len(background), PAPERS)
+        ]  # fmt: skip
+        self._queries = Interests()
+        self._channels: dict[ChannelRef, _Standing] = {}
+        self._query = array("q")  # the entries: one for each subscription
+        self._weight = array("d")
+        self._shared = array("b")  # a keyword of it scores elsewhere in the channel, too
+        self._live = 0  # entries that are some channel's
+        self._new: set[ChannelRef] = set()
+
+    def put(self, channel: Channel, learned: Sequence[Learned] = ()) -> None:
+        self.drop(channel.ref)
+        if len(self._query) > 2 * self._live + _SPARE:
+            self._forget_old_entries()
+        numbers = [self._queries.number(s.query) for s in channel.subscriptions]
+        seen: set[int] = set()
+        twice: set[int] = set()
+        for number in numbers:
+            for keyword in self._queries.scoring(number):
+                (twice if keyword in seen else seen).add(keyword)
+        self._channels[channel.ref] = standing = _Standing(
+            len(self._query),
+            len(numbers),
+            tuple(self._queries.number(query) for query in channel.muted),
+            tau(channel.strictness),
+        )
+        self._live += len(numbers)
+        self._query.extend(numbers)
+        self._weight.extend(s.weight for s in channel.subscriptions)
+        self._shared.extend(
+            self._queries.is_odd(n)
+            or (bool(twice) and not twice.isdisjoint(self._queries.scoring(n)))
+            for n in numbers
+        )
+        if learned:
+            standing.profile = Profile(channel, self._background, learned)
+        self._new.add(channel.ref)
+
+    def drop(self, ref: ChannelRef) -> None:
+        if gone := self._channels.pop(ref, None):
+            self._live -= gone.count
+        self._new.discard(ref)
+
+    def _forget_old_entries(self) -> None:
+        query, weight, shared = self._query, self._weight, self._shared
+        self._query, self._weight, self._shared = array("q"), array("d"), array("b")
+        for standing in self._channels.values():
+            entries = slice(standing.start, standing.start + standing.count)
+            standing.start = len(self._query)
+            self._query.extend(query[entries])
+            self._weight.extend(weight[entries])
+            self._shared.extend(shared[entries])
+
+    def line(self, ref: ChannelRef) -> float:
+        """In raw units, as ``Profile.line``."""
+        self.calibrate()
+        return self._channels[ref].line
+
+    def calibrate(self) -> None:
+        """Give the channels that are new their lines."""
+        refs = sorted(self._new)
+        self._new.clear()
+        if not refs:
+            return
+        standings = [self._channels[ref] for ref in refs]
+        chosen = _Chosen(standings, self._query, self._weight, self._shared)
+        queries = distinct(chosen.query)
+        keywords = self._queries.keywords
+        asked = self._queries.asked(queries)
+        found = [keywords.find(batch.documents, asked) for batch in self._past]
+        holding = np.zeros(len(keywords), np.int64)
+        for batch, held in zip(self._past, found, strict=True):
+            holding += np.bincount(held.keys // batch.size, minlength=len(keywords))
+        which, scoring = self._queries.scoring_of(chosen.query)
+        keywords.learn_idf(distinct(scoring), holding, len(self._background))
+        total, squares = np.zeros((2, len(refs)), np.int64)
+        for batch, held in zip(self._past, found, strict=True):
+            looked, _ = self._queries.look(batch, held, queries, ints(()))
+            for span in chosen.spans([looked], batch.size):
+                raws = chosen.sums(span, looked, batch.size).astype(np.int64)
+                total[span] += raws.sum(axis=1)
+                squares[span] += (raws * raws).sum(axis=1)
+        floors = chosen.floors(which, keywords.idf()[scoring])
+        for n, standing in enumerate(standings):
+            if standing.profile:
+                standing.line = standing.profile.line
+                continue
+            papers, floor = len(self._background), float(floors[n])
+            standing.line = line_of(int(total[n]), int(squares[n]), papers, standing.tau, floor)
+
+    def match(self, documents: Sequence[Document]) -> Matches:
+        self.calibrate()
+        refs, standings = list(self._channels), list(self._channels.values())
+        chosen = _Chosen(standings, self._query, self._weight, self._shared)
+        lines = np.array([standing.line for standing in standings])
+        queries = distinct(chosen.query)
+        muted = distinct(ints(chain.from_iterable(s.muted for s in standings)))
+        mutes = [*nths(*self._mutes(standings, muted), len(standings))]
+        asked = self._queries.asked(distinct(np.concatenate((queries, muted))))
+        learned = {n: s.profile for n, s in enumerate(standings) if s.profile}
+        batches = [Batch(documents[n : n + PAPERS]) for n in range(0, len(documents), PAPERS)]
+        looks = []
+        silent = np.zeros((len(muted), 0), np.bool_)
+        for batch in batches:
+            found = self._queries.keywords.find(batch.documents, asked)
+            looked, muting = self._queries.look(batch, found, queries, muted)
+            looks.append(looked)
+            silent = np.concatenate((silent, muting), axis=1)
+        votes = np.array([upvotes_raw(max(0, d.paper.upvotes)) for d in documents])
+        rank = _newest_first(documents)
+        passed: list[Ints] = []
+        for span in chosen.spans(looks, len(documents)) if looks else ():
+            sums = np.concatenate([
+                chosen.sums(span, looked, batch.size, lines)
+                for batch, looked in zip(batches, looks, strict=True)
+            ], axis=1)  # fmt: skip
+            judged = [
+                _judged(n, learned[n], documents, sums[n - span.start])
+                for n in range(span.start, span.stop)
+                if n in learned
+            ]
+            channel, paper = np.nonzero(sums >= 100 * LINE)
+            points = sums[channel, paper]
+            channel += span.start
+            kept = np.isin(channel, list(learned), invert=True) if learned else channel >= 0
+            for has, nth in mutes:
+                kept &= ~(has[channel] & silent[nth[channel], paper])
+            channel, paper, points = channel[kept], paper[kept], points[kept]
+            points += hundredths(votes[paper], lines[channel])
+            rows = np.stack((channel, paper, points.astype(np.int64)))
+            channel, paper, points = rows = np.concatenate([rows, *judged], axis=1)
+            passed.append(rows[:, np.lexsort((rank[paper], -points, channel))])
+        channel, papers, points = np.concatenate([np.zeros((3, 0), np.int64), *passed], axis=1)
+        ends = np.searchsorted(channel, np.arange(len(refs)), side="right").tolist()
+        return Matches(
+            documents, dict(zip(refs, pairwise([0, *ends]), strict=True)), papers, points
+        )
+
+    @staticmethod
+    def _mutes(standings: Sequence[_Standing], muted: Ints) -> tuple[Ints, Ints]:
+        """Which channel, and which of *muted*, for each muted query of each channel."""
+        channel = np.repeat(np.arange(len(standings)), [len(s.muted) for s in standings])
+        query = ints(chain.from_iterable(s.muted for s in standings))
+        return channel, np.searchsorted(muted, query)
+
+
+def _judged(channel: int, profile: Profile, documents: Sequence[Document], sums: Floats) -> Ints:
+    """(channel, paper, hundredths) of those that pass, of all that its queries admit."""
+    verdicts = [(n, profile.judge(documents[n])) for n in np.flatnonzero(sums).tolist()]
+    rows = [(channel, n, round(100 * verdict.score)) for n, verdict in verdicts if verdict.passed]
+    return np.array(rows, np.int64).reshape(-1, 3).T
