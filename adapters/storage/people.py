@@ -1,13 +1,15 @@
-"""What people keep, what their buttons come back to, and how the sources are, in SQL."""
+"""What people keep and say, what their buttons come back to, and how the sources are, in SQL."""
 
 from __future__ import annotations
 
 import secrets
 import sqlite3
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
+from adapters.storage.papers import owners
 from adapters.storage.schema import transaction
-from bot.model import Caller
+from bot.model import Caller, ChannelRef
 from bot.ports import Health
 
 KEPT = timedelta(days=7)  # design §7
@@ -35,9 +37,58 @@ def saved(db: sqlite3.Connection, person: Caller) -> list[str]:
     return [paper for (paper,) in rows]
 
 
+def vote(db: sqlite3.Connection, person: Caller, paper: str, value: int, at: datetime) -> int:
+    key = (*_channel(person.ref), person.user)
+    with transaction(db):
+        mine = f"SELECT paper, value FROM votes WHERE {_HERE} AND user = ? ORDER BY at, paper"  # noqa: S608
+        votes = db.execute(mine, key).fetchall()
+        canonical = owners(db, [paper, *(voted for voted, _ in votes)])
+        same: dict[str, int] = {
+            voted: was for voted, was in votes if canonical[voted] == canonical[paper]
+        }
+        db.executemany(
+            f"DELETE FROM votes WHERE {_HERE} AND user = ? AND paper = ?",  # noqa: S608
+            [(*key, voted) for voted in same],
+        )
+        if value:
+            row = (*key, canonical[paper], value, _text(at))
+            db.execute("INSERT INTO votes VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    return [0, *same.values()][-1]
+
+
+def votes(db: sqlite3.Connection, ref: ChannelRef, limit: int) -> list[tuple[str, int]]:
+    query = f"SELECT user, paper, value FROM votes WHERE {_HERE} ORDER BY at, paper"  # noqa: S608
+    rows = db.execute(query, _channel(ref)).fetchall()
+    canonical = owners(db, [paper for _, paper, _ in rows])
+    ballots: dict[str, dict[str, int]] = {}
+    for user, paper, value in rows:
+        cast = ballots.pop(canonical[paper], {})
+        ballots[canonical[paper]] = cast | {user: value}  # the last one voted on stands last
+    net = [(paper, sum(cast.values())) for paper, cast in ballots.items()]
+    return [(paper, value) for paper, value in reversed(net) if value][:limit]
+
+
+def forget(db: sqlite3.Connection, ref: ChannelRef, stem: str) -> None:
+    db.execute("INSERT OR IGNORE INTO forgotten VALUES (?, ?, ?, ?)", (*_channel(ref), stem))
+
+
+def forgotten(db: sqlite3.Connection, ref: ChannelRef) -> frozenset[str]:
+    rows = db.execute(f"SELECT stem FROM forgotten WHERE {_HERE}", _channel(ref))  # noqa: S608
+    return frozenset(stem for (stem,) in rows)
+
+
+def forget_all(db: sqlite3.Connection, ref: ChannelRef) -> None:
+    with transaction(db):
+        db.execute(f"DELETE FROM votes WHERE {_HERE}", _channel(ref))  # noqa: S608
+        db.execute(f"DELETE FROM forgotten WHERE {_HERE}", _channel(ref))  # noqa: S608
+
+
 def erase(db: sqlite3.Connection, person: Caller) -> None:
+    own = replace(person.ref, channel=f"@{person.user}")
     with transaction(db):
         db.execute(f"DELETE FROM shelf WHERE {_HIS}", _person(person))  # noqa: S608  # our own text
+        db.execute(f"DELETE FROM votes WHERE {_HIS}", _person(person))  # noqa: S608
+        db.execute(f"DELETE FROM forgotten WHERE {_HERE}", _channel(own))  # noqa: S608
         db.execute(
             "UPDATE changes SET by = '' WHERE platform = ? AND tenant = ? AND by = ?",
             _person(person),
@@ -87,10 +138,15 @@ def keep_health(db: sqlite3.Connection, health: Health) -> None:
 
 
 _HIS = "platform = ? AND tenant = ? AND user = ?"
+_HERE = "platform = ? AND tenant = ? AND channel = ?"
 
 
 def _person(person: Caller) -> tuple[str, str, str]:
     return person.ref.platform, person.ref.tenant, person.user
+
+
+def _channel(ref: ChannelRef) -> tuple[str, str, str]:
+    return ref.platform, ref.tenant, ref.channel
 
 
 def _text(at: datetime | None) -> str | None:

@@ -122,6 +122,17 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
              FROM claims GROUP BY paper)
             WHERE paper = id""",  # noqa: S608
     ),
+    (
+        """CREATE TABLE votes (
+            platform TEXT, tenant TEXT, channel TEXT, user TEXT, paper TEXT,
+            value INTEGER NOT NULL, at TEXT NOT NULL,
+            PRIMARY KEY (platform, tenant, channel, user, paper)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE forgotten (
+            platform TEXT, tenant TEXT, channel TEXT, stem TEXT,
+            PRIMARY KEY (platform, tenant, channel, stem)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 

@@ -153,6 +153,21 @@ class Store:
     async def saved(self, person: Caller) -> list[str]:
         return await self._do(people.saved, person)
 
+    async def vote(self, person: Caller, paper_id: str, value: int, at: datetime) -> int:
+        return await self._do(people.vote, person, paper_id, value, at)
+
+    async def votes(self, ref: ChannelRef, limit: int) -> list[tuple[str, int]]:
+        return await self._do(people.votes, ref, limit)
+
+    async def forget(self, ref: ChannelRef, stem: str) -> None:
+        await self._do(people.forget, ref, stem)
+
+    async def forgotten(self, ref: ChannelRef) -> frozenset[str]:
+        return await self._do(people.forgotten, ref)
+
+    async def forget_all(self, ref: ChannelRef) -> None:
+        await self._do(people.forget_all, ref)
+
     async def erase(self, person: Caller) -> None:
         await self._do(people.erase, person)
 

@@ -5,12 +5,14 @@ Each DIR holds corpus.jsonl, queries.jsonl and qrels.tsv in BEIR's layout. Print
 that is the query itself (its id, and its title is the query's text) is left out.
 
 Every system gets the same text: title, abstract, given keywords.
-- search: what people get who type the query; channel: the query as a subscription, ``bot.ranking``;
+- search: what people get who type the query; channel: ``bot.ranking`` for a channel that subscribes
+  to every run of words between glue words and punctuation of the query;
 - bm25s and rank_bm25 (where they are installed): k1 1.5, b 0.75, English stop words and stems;
 - fts5: SQLite's, porter stems, bm25(5, 1); tantivy: its own two fields with en_stem.
 
 Where a set's queries exclude something ("excluding …", "without …"), search is measured twice more:
-with these parts dropped, and with each of them as ``-"…"`` besides.
+with these parts dropped, and with each of them as ``-"…"`` besides. A part begins behind "excluding",
+"except for", "does not mention" or "without …ing", and ends with the comma, bracket or sentence.
 """
 
 from __future__ import annotations
@@ -35,11 +37,12 @@ import Stemmer
 import tantivy
 
 from adapters.search import PaperIndex
+from bot.keywords import Document
 from bot.model import Channel, ChannelRef, Origin, Paper, Record, Subscription
 from bot.ports import Search
 from bot.query import PHRASE, WORDS, Clause, Item, Query
-from bot.ranking import BACKGROUND, Document, Profile
-from bot.text import fold
+from bot.ranking import BACKGROUND, Background, Profile
+from bot.text import GLUE, fold
 from tests.fakes import MemoryLibrary
 
 DEPTH = 100
@@ -142,14 +145,31 @@ async def search_without(labelled: Labelled) -> list[list[str]]:
     return await ask(labelled, queries)
 
 
+def runs(text: str) -> tuple[Subscription, ...]:
+    """What somebody would subscribe to who is after this: each run of words without glue."""
+    found: list[str] = []
+    for part in re.split(r"[.,;:?!()\[\]]", text):
+        run: list[str] = []
+        for word in [*part.split(), ""]:
+            if word and fold(word) not in GLUE:
+                run.append(word)
+            elif run:
+                found.append(" ".join(run))
+                run = []
+    asked = dict.fromkeys(run for run in found if any(map(str.isalnum, run)))
+    return tuple(Subscription(n, words(run)) for n, run in enumerate(asked, start=1))
+
+
 async def channel(labelled: Labelled) -> list[list[str]]:
-    background = [Document(paper) for paper in labelled.papers[:BACKGROUND]]
+    documents = [Document(paper) for paper in labelled.papers]
+    background = Background(documents[:BACKGROUND])
     found = []
     for question in labelled.questions:
-        asked = Subscription(1, words(question.text))
-        profile = Profile(Channel(ChannelRef("none", "none", "none"), (asked,)), background)
-        scored = [(profile.judge(paper).score, paper.id) for paper in labelled.papers]
-        best = sorted((-score, paper_id) for score, paper_id in scored if score > 0)
+        profile = Profile(
+            Channel(ChannelRef("none", "none", "none"), runs(question.text)), background
+        )
+        verdicts = map(profile.judge, documents)
+        best = sorted((-v.score, v.paper.id) for v in verdicts if v.score > 0)
         found.append([paper_id for _, paper_id in best[: DEPTH + 1]])
     return found
 
