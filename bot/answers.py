@@ -5,26 +5,21 @@ from __future__ import annotations
 import logging
 import secrets
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from bot import commands, identity, query
+from bot import commands, identity
 from bot.commands import CHANGE, POST, Command
-from bot.digests import Digests, actions, card, chosen, parse_when
+from bot.digests import Digests, actions, card, parse_when
 from bot.errors import PaperboyError, UserError
-from bot.model import (
-    SUBSCRIPTIONS_PER_CHANNEL,
-    Caller,
-    Channel,
-    Paper,
-    Subscription,
-)
-from bot.options import change, differences, extras, settings_form, told
+from bot.feedback_answers import FeedbackAnswers
+from bot.model import Caller, Channel
+from bot.options import change, differences, settings_form, told
 from bot.paper_answers import PaperAnswers
 from bot.ports import ChannelStore, Clock, Health, Ledger, Library, Shelf, SourceHealth
-from bot.query import Query
 from bot.ranking import LINE, Verdict
 from bot.schedule import Schedule
+from bot.subscription_answers import SubscriptionAnswers, joined, rhythm
 from bot.views import (
     Action,
     Document,
@@ -40,9 +35,6 @@ from bot.views import (
 
 log = logging.getLogger(__name__)
 
-_PAGE = 20  # subscriptions on one page of a list
-_TOO_BROAD = 0.3  # of last week's papers
-
 
 class Answers:
     def __init__(
@@ -52,6 +44,8 @@ class Answers:
         ledger: Ledger,
         digests: Digests,
         papers: PaperAnswers,
+        subscriptions: SubscriptionAnswers,
+        feedback: FeedbackAnswers,
         shelf: Shelf,
         health: SourceHealth,
         clock: Clock,
@@ -61,6 +55,8 @@ class Answers:
         self._ledger = ledger
         self._digests = digests
         self._papers = papers
+        self._subscriptions = subscriptions
+        self._feedback = feedback
         self._shelf = shelf
         self._health = health
         self._clock = clock
@@ -93,7 +89,7 @@ class Answers:
         """What somebody sees who comes back to a channel: its last digest and how it stands."""
         channel = await self._channel(caller)
         again = await self._digests.again(channel)
-        words = f"{len(channel.subscriptions)} subscriptions, digests {_when(channel)}."
+        words = f"{len(channel.subscriptions)} subscriptions, digests {rhythm(channel)}."
         standing = Notice(
             text("Channel ", Span(caller.ref.channel, strong=True), f": {words}"),
             kind="info",
@@ -116,17 +112,19 @@ class Answers:
             case commands.Help():
                 return help_view(command)
             case commands.Subscribe():
-                return await self._subscribe(command, caller)
+                return await self._subscriptions.subscribe(command, caller)
+            case commands.Expand(number, meaning):
+                return await self._subscriptions.expand(number, meaning, caller)
             case commands.Unsubscribe():
-                return await self._unsubscribe(command, caller)
+                return await self._subscriptions.unsubscribe(command, caller)
             case commands.Mute(term):
-                return await self._mute(term, caller)
+                return await self._subscriptions.mute(term, caller)
             case commands.Unmute(term):
-                return await self._unmute(term, caller)
+                return await self._subscriptions.unmute(term, caller)
             case commands.ListSubscriptions(everywhere, page):
-                return await self._list(everywhere, page, caller)
+                return await self._subscriptions.listed(everywhere, page, caller)
             case commands.Preview(days, new):
-                return await self._preview(days, new, caller)
+                return await self._subscriptions.preview(days, new, caller)
             case commands.Why(paper):
                 return await self._why(paper, caller)
             case commands.Show(paper):
@@ -150,7 +148,9 @@ class Answers:
             case commands.Find():
                 return await self._papers.find(command, await self._channel(caller))
             case commands.Again():
-                return await self._do(await self._papers.again(command), caller)
+                kept = await self._papers.again(command)
+                self._permit(kept, caller)
+                return await self._do(kept, caller)
             case commands.Similar(paper):
                 return await self._papers.similar(paper)
             case commands.Top():
@@ -163,6 +163,16 @@ class Answers:
                 return await self._papers.saved(page, caller)
             case commands.Share(paper):
                 return await self._papers.share(paper, await self._channel(caller), caller)
+            case commands.Like(paper):
+                return await self._feedback.like(paper, await self._channel(caller), caller)
+            case commands.Dislike(paper):
+                return await self._feedback.dislike(paper, await self._channel(caller), caller)
+            case commands.Unvote(paper):
+                return await self._feedback.unvote(paper, caller)
+            case commands.ShowLearned(page):
+                return await self._feedback.learned(page, await self._channel(caller))
+            case commands.Forget():
+                return await self._feedback.forget(command, await self._channel(caller))
             case commands.Export():
                 return await self._papers.export(command, await self._channel(caller), caller)
             case commands.Home():
@@ -175,294 +185,13 @@ class Answers:
                 return await self._erase(caller, sure=sure)
 
     async def _channel(self, caller: Caller) -> Channel:
-        return await self._store.get(caller.ref) or await self._new(caller)
-
-    async def _new(self, caller: Caller) -> Channel:
-        schedule = Schedule.default(caller.zone or "UTC")
-        number = await self._store.free_number(caller.ref)
-        return Channel(caller.ref, schedule=schedule, next_number=number)
+        return await self._subscriptions.channel(caller)
 
     async def _save(self, channel: Channel, caller: Caller) -> None:
-        await self._ledger.start(channel.ref, await self._library.end())
-        await self._store.save(channel, caller.user)
+        await self._subscriptions.save(channel, caller)
 
     def _today(self, channel: Channel) -> date:
         return self._clock().astimezone(ZoneInfo(channel.schedule.zone)).date()
-
-    # subscriptions
-
-    async def _subscribe(self, command: commands.Subscribe, caller: Caller) -> View:
-        stored = await self._store.get(caller.ref)
-        channel = stored or await self._new(caller)
-        known = {s.query: s for s in channel.subscriptions}
-        wishes = {wish.query: wish for wish in command.wishes}
-        fresh = [wish for wish in wishes.values() if wish.query not in known]
-        if len(known) + len(fresh) > SUBSCRIPTIONS_PER_CHANNEL:
-            raise UserError(
-                f"A channel has at most {SUBSCRIPTIONS_PER_CHANNEL} subscriptions; "
-                f"this one has {len(known)}.",
-                hint="Drop some first: list shows them, unsubscribe 3 drops the third.",
-            )
-        asked = [
-            replace(
-                known[q],
-                weight=known[q].weight if wish.weight is None else wish.weight,
-                label=known[q].label if wish.label is None else wish.label,
-            )
-            for q, wish in wishes.items()
-            if q in known
-        ]
-        asked += [
-            Subscription(channel.next_number + i, wish.query, wish.weight or 1.0, wish.label or "")
-            for i, wish in enumerate(fresh)
-        ]
-        by_number = {s.number: s for s in (*channel.subscriptions, *asked)}
-        after = replace(
-            channel,
-            subscriptions=tuple(by_number[n] for n in sorted(by_number)),
-            next_number=channel.next_number + len(fresh),
-        )
-        if after != channel:
-            await self._save(after, caller)
-        lines = []
-        for s in asked:
-            was = known.get(s.query)
-            done = "Subscribed" if was is None else "Already there" if was == s else "Changed"
-            lines.append(text(f"{done}: ", *told(s), "."))
-        hints, cards = await self._last_week(replace(after, subscriptions=tuple(asked)))
-        if stored is None:
-            hints.append(self._first_schedule(after, caller))
-        return Notice(
-            lines[0],
-            hints=(*lines[1:], *hints),
-            cards=cards,
-            actions=(Action("List", "list"), Action("Undo", "config undo")),
-        )
-
-    @staticmethod
-    def _first_schedule(channel: Channel, caller: Caller) -> Text:
-        assumed = "" if caller.zone else "; your time zone is not known, so name it there"
-        return text(
-            f"Digests come {_when(channel)}. Change that with ",
-            Span("schedule mon,thu 17:30 Europe/Berlin", code=True), f"{assumed}.",
-        )  # fmt: skip
-
-    async def _last_week(self, channel: Channel) -> tuple[list[Text], tuple[PaperCard, ...]]:
-        """What these subscriptions would have brought, with warnings."""
-        papers, span = await self._recent(channel, 7)
-        if not papers:
-            return [text("There are no papers here yet to try it on.")], ()
-        profile = await self._digests.profile(channel)
-        verdicts = [profile.judge(paper) for paper in papers]
-        passed = chosen([v for v in verdicts if v.passed])
-        hints = [text(f"{span} it would have brought {_papers(len(passed))} of {len(papers):,}.")]
-        for subscription in channel.subscriptions:
-            admitted = sum(subscription.number in v.numbers for v in verdicts)
-            broad = admitted > _TOO_BROAD * len(papers)
-            if broad or subscription.query.only_excludes:
-                hints.append(text(
-                    "Careful: ", Span(str(subscription.query), code=True),
-                    f" {'only excludes and ' if subscription.query.only_excludes else ''}"
-                    f"matches {admitted:,} of {len(papers):,} papers. ",
-                    "Add a word that they must have.",
-                ))  # fmt: skip
-        return hints, tuple(card(v) for v in passed[:3])
-
-    async def _recent(self, channel: Channel, days: int) -> tuple[list[Paper], str]:
-        """Papers of the last *days* days, counted back from the newest where that is older."""
-        today = self._today(channel)
-        newest = await self._library.newest_day() or today
-        end = min(today, newest)
-        stale = (today - end).days >= days
-        if not stale:
-            end = today
-        papers = await self._library.between(end - timedelta(days=days), end)
-        span = f"In the last {days} days" if days > 1 else "In the last day"
-        if stale:
-            span = f"In the {days} days to {end:%-d %B %Y}, the newest here,"
-        return papers, span
-
-    async def _unsubscribe(self, command: commands.Unsubscribe, caller: Caller) -> View:
-        channel = await self._channel(caller)
-        if not channel.subscriptions:
-            raise UserError("This channel has no subscriptions.", hint="Write subscribe diffusion")
-        if command.what.lower() == "all":
-            if not command.sure:
-                count = len(channel.subscriptions)
-                return Notice(
-                    text(f"This drops all {count} subscriptions of the channel."),
-                    kind="info",
-                    hints=(
-                        text("To do it, write ", Span("unsubscribe all sure:yes", code=True), "."),
-                    ),
-                    actions=(Action("Drop all", "unsubscribe all sure:yes"),),
-                )
-            gone = channel.subscriptions
-        else:
-            gone = (self._findtold(channel, command.what),)
-        kept = tuple(s for s in channel.subscriptions if s not in gone)
-        await self._save(replace(channel, subscriptions=kept), caller)
-        return Notice(
-            text("Dropped ", *_joined([told(s) for s in gone]), "."),
-            hints=(text("Take it back with ", Span("config undo", code=True), "."),),
-            actions=(Action("Undo", "config undo"),),
-        )
-
-    @staticmethod
-    def _findtold(channel: Channel, what: str) -> Subscription:
-        wanted = what.removeprefix("#")
-        for subscription in channel.subscriptions:
-            if wanted == str(subscription.number):
-                return subscription
-        try:
-            asked = query.parse(what)
-        except UserError:
-            asked = None
-        plain_words = _letters(what)
-        for subscription in channel.subscriptions:
-            if subscription.query == asked or _letters(str(subscription.query)) == plain_words:
-                return subscription
-        raise UserError(
-            f"There is no subscription “{what[:80]}” here.",
-            hint="Write its number: list shows them all.",
-        )
-
-    async def _mute(self, term: Query, caller: Caller) -> View:
-        if any(clause.negated for clause in term.clauses):
-            raise UserError(
-                "Mute takes the word itself.", hint="Write mute survey, without a dash."
-            )
-        channel = await self._channel(caller)
-        if term in channel.muted:
-            return Notice(text(Span(str(term), code=True), " is muted already."), kind="info")
-        if len(channel.muted) >= SUBSCRIPTIONS_PER_CHANNEL:
-            raise UserError(
-                f"A channel mutes at most {SUBSCRIPTIONS_PER_CHANNEL} words.",
-                hint="Unmute one first.",
-            )
-        after = replace(channel, muted=(*channel.muted, term))
-        await self._save(after, caller)
-        papers, span = await self._recent(channel, 7)
-        hints = []
-        if papers and channel.subscriptions:
-            before = await self._digests.profile(channel)
-            now = await self._digests.profile(after)
-            lost = [p for p in papers if before.judge(p).passed and not now.judge(p).passed]
-            hints.append(text(f"{span} it would have kept {_papers(len(lost))} away."))
-        return Notice(
-            text("Muted ", Span(str(term), code=True), "."),
-            hints=tuple(hints),
-            actions=(Action("Undo", "config undo"),),
-        )
-
-    async def _unmute(self, term: str, caller: Caller) -> View:
-        channel = await self._channel(caller)
-        gone = [q for q in channel.muted if _letters(str(q)) == _letters(term)]
-        if not gone:
-            muted = ", ".join(map(str, channel.muted)) or "nothing"
-            raise UserError(f"“{term[:80]}” is not muted here.", hint=f"Muted: {muted}.")
-        kept = tuple(q for q in channel.muted if q not in gone)
-        await self._save(replace(channel, muted=kept), caller)
-        return Notice(text(Span(str(gone[0]), code=True), " is no longer muted."))
-
-    async def _list(self, everywhere: bool, page: int, caller: Caller) -> View:
-        if everywhere:
-            return await self._list_all(caller)
-        channel = await self._channel(caller)
-        pages = max(1, -(-len(channel.subscriptions) // _PAGE))
-        page = min(page, pages)
-        rows = [
-            Row(text(f"{s.number}"), text(Span(str(s.query), code=True), extras(s)))
-            for s in channel.subscriptions[(page - 1) * _PAGE : page * _PAGE]
-        ]
-        notes = []
-        if channel.muted:
-            muted = [Span(str(q), code=True) for q in channel.muted]
-            notes.append(text("Muted: ", *_joined([(m,) for m in muted])))
-        notes.append(
-            text(f"Digest: {_when(channel)}, at most {channel.max} papers, {channel.strictness}.")
-        )
-        if pages > 1:
-            notes.append(
-                text(f"Page {page} of {pages}: ", Span(f"list page:{page % pages + 1}", code=True))
-            )
-        if not channel.subscriptions:
-            notes.insert(
-                0,
-                text(
-                    "No subscriptions yet. Write ",
-                    Span('subscribe "speculative decoding"', code=True),
-                    ".",
-                ),
-            )
-        return Listing(
-            text(f"Subscriptions of {caller.ref.channel} ({len(channel.subscriptions)})"),
-            rows=tuple(rows),
-            notes=tuple(notes),
-        )
-
-    async def _list_all(self, caller: Caller) -> View:
-        mine = [
-            c for c in await self._store.all()
-            if (c.ref.platform, c.ref.tenant) == (caller.ref.platform, caller.ref.tenant)
-        ]  # fmt: skip
-        rows = [
-            Row(
-                text(channel.ref.channel),
-                text(f"{len(channel.subscriptions)} subscriptions, {_when(channel)}"),
-                tuple(text(Span(str(s.query), code=True)) for s in channel.subscriptions),
-            )
-            for channel in sorted(mine, key=lambda c: c.ref)
-        ]
-        return Listing(text(f"Channels ({len(rows)})"), rows=tuple(rows))
-
-    async def _preview(self, days: int, new: Query | None, caller: Caller) -> View:
-        channel = await self._channel(caller)
-        if new is not None:
-            trial = Subscription(channel.next_number, new)
-            channel = replace(channel, subscriptions=(trial,))
-        if not channel.subscriptions:
-            raise UserError(
-                "There is nothing to preview: this channel has no subscriptions.",
-                hint='Write preview "speculative decoding", or subscribe first.',
-            )
-        papers, span = await self._recent(channel, days)
-        profile = await self._digests.profile(channel)
-        verdicts = [profile.judge(paper) for paper in papers]
-        passed = chosen([v for v in verdicts if v.passed])
-        rows = []
-        for s in channel.subscriptions:
-            admitted = [v for v in verdicts if s.number in v.numbers]
-            above = [v for v in admitted if v.passed]
-            alone = [v for v in above if v.numbers == (s.number,)]
-            rows.append(
-                Row(
-                    text(f"{len(above)}"),
-                    text("of ", f"{_papers(len(admitted))} for ", Span(str(s.query), code=True)),
-                    (text(f"{len(alone)} of them only through it"),)
-                    if 0 < len(alone) < len(above)
-                    else (),
-                )
-            )
-        near = sorted((v for v in verdicts if not v.passed and not v.blocked and v.score > 0),
-                      key=lambda v: (-v.score, v.paper.id))[:3]  # fmt: skip
-        notes = [
-            text(f"Just below the line of {LINE:.0f} points: {v.score:.0f} for ",
-                 Span(v.paper.title, link=identity.paper_link(v.paper.id, v.paper.title)))
-            for v in near
-        ]  # fmt: skip
-        notes.append(text("Nothing was changed or marked."))
-        return Listing(
-            text("Preview"),
-            intro=(
-                text(
-                    f"{span} {_papers(len(papers))} came in and {len(passed)} would have been brought."
-                ),
-            ),
-            rows=tuple(rows),
-            cards=tuple(card(v) for v in passed[: channel.max]),
-            notes=tuple(notes),
-        )
 
     # papers
 
@@ -492,10 +221,15 @@ class Answers:
                 )
             )
         notes += self._standing(verdict, channel, posted=paper.id in posted)
+        short = identity.short_id(paper.id)
         shown = replace(
             card(verdict),
             notes=tuple(notes),
-            actions=(Action("Abstract", f"show {identity.short_id(paper.id)}"),),
+            actions=(
+                Action("Abstract", f"show {short}"),
+                Action("Like", f"like {short}"),
+                Action("Less like this", f"dislike {short}"),
+            ),
         )
         return Listing((), cards=(shown,))
 
@@ -508,7 +242,7 @@ class Answers:
         if verdict.passed:
             above = f"It has {verdict.score:.1f} points; {LINE:.0f} are needed."
             return [text(above if posted else f"Not posted here. {above}")]
-        if verdict.score > 0:
+        if verdict.numbers:
             return [text(f"Below the line: {verdict.score:.1f} of the {LINE:.0f} points needed.")]
         missed = [
             text(f"Subscription {number} finds no ", Span(clauses, code=True), " in it.")
@@ -550,7 +284,7 @@ class Answers:
         channel = await self._channel(caller)
         if not words:
             return Notice(
-                text(f"Digests come {_when(channel)}."), kind="info", hints=self._next(channel)
+                text(f"Digests come {rhythm(channel)}."), kind="info", hints=self._next(channel)
             )
         assumed = not caller.zone and await self._store.get(caller.ref) is None
         after = replace(channel, schedule=Schedule.parse(words, channel.schedule.zone))
@@ -572,7 +306,7 @@ class Answers:
         if not slots:
             return ()
         days = [Span(f"{slot:%a %-d %b %H:%M}", when=slot) for slot in slots]
-        return (text("Next: ", *_joined([(day,) for day in days]), "."),)
+        return (text("Next: ", *joined([(day,) for day in days]), "."),)
 
     async def _pause(self, until: str, caller: Caller) -> View:
         channel = await self._channel(caller)
@@ -592,7 +326,7 @@ class Answers:
             return Notice(text("It is not paused."), kind="info", hints=self._next(channel))
         after = replace(channel, paused=False, paused_until=None)
         await self._save(after, caller)
-        return Notice(text(f"Going on: digests come {_when(after)}."), hints=self._next(after))
+        return Notice(text(f"Going on: digests come {rhythm(after)}."), hints=self._next(after))
 
     async def _undo(self, caller: Caller) -> View:
         undone = await self._store.undo(caller.ref, caller.user)
@@ -618,7 +352,9 @@ class Answers:
         own = replace(caller.ref, channel=f"@{caller.user}")
         if not sure:
             return Notice(
-                text("This removes your saved papers and your personal channel, for good."),
+                text(
+                    "This removes your saved papers, your votes and your personal channel, for good."
+                ),
                 kind="info",
                 hints=(text("To do it, write ", Span("erase me sure:yes", code=True), "."),),
                 actions=(Action("Erase", "erase me sure:yes"),),
@@ -645,7 +381,7 @@ class Answers:
             Row(text("Saved papers"), text(f"{len(saved)}"),
                 tuple(text(Span(p.title, link=identity.paper_link(p.id, p.title))) for p in saved[:3])),
             Row(text("Your channels"), text(f"{len(managed)}"),
-                tuple(text(f"{c.ref.channel}: {len(c.subscriptions)} subscriptions, {_when(c)}")
+                tuple(text(f"{c.ref.channel}: {len(c.subscriptions)} subscriptions, {rhythm(c)}")
                       for c in managed)),
         ]  # fmt: skip
         upcoming = [
@@ -667,7 +403,7 @@ class Answers:
         posted = await self._ledger.posted(caller.ref)
         rows = [
             Row(text("Channel"), text(f"{caller.ref}")),
-            Row(text("Digests"), text(_when(channel)), self._next(channel) if not channel.paused else ()),
+            Row(text("Digests"), text(rhythm(channel)), self._next(channel) if not channel.paused else ()),
             Row(text("Settings"), text(
                 f"{len(channel.subscriptions)} subscriptions, {len(channel.muted)} muted words, "
                 f"at most {channel.max} papers, {channel.strictness}, {channel.layout}, "
@@ -705,7 +441,7 @@ def help_view(command: commands.Help) -> View:
     if command.unknown:
         near = commands.nearest_verbs(command.unknown)
         meant = (
-            [text("Did you mean ", *_joined([(Span(n, code=True),) for n in near]), "?")]
+            [text("Did you mean ", *joined([(Span(n, code=True),) for n in near]), "?")]
             if near
             else []
         )
@@ -732,32 +468,6 @@ def help_view(command: commands.Help) -> View:
         rows=rows,
         notes=(text("More about one: ", Span("help subscribe", code=True)),),
     )
-
-
-def _joined(parts: list[Text]) -> Text:
-    spans: list[Span] = []
-    for i, part in enumerate(parts):
-        spans += [Span(", ")] if i else []
-        spans += part
-    return tuple(spans)
-
-
-def _letters(words: str) -> str:
-    return "".join(c for c in words.casefold() if c.isalnum() or c in "-|:*")
-
-
-def _papers(count: int) -> str:
-    return f"{count:,} paper{'s' if count != 1 else ''}"
-
-
-def _when(channel: Channel) -> str:
-    if channel.schedule.is_off:
-        return "never by themselves"
-    paused = ""
-    if channel.paused:
-        until = f" until {channel.paused_until:%-d %B %Y}" if channel.paused_until else ""
-        paused = f", paused{until}"
-    return f"{channel.schedule}{paused}"
 
 
 def _told_health(health: Health, channel: Channel) -> tuple[Text, tuple[Text, ...]]:

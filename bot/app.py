@@ -22,12 +22,14 @@ from bot import identity, query
 from bot.answers import Answers
 from bot.digests import Digests, parse_when
 from bot.errors import StorageFailed, UserError
+from bot.feedback_answers import FeedbackAnswers
 from bot.model import Caller, Channel, ChannelRef, Origin, Paper, Record, Subscription
 from bot.paper_answers import PaperAnswers
 from bot.ports import Clock, Page, PaperSearch, PaperSource, Search
 from bot.query import Query
 from bot.refresh import Refresh
 from bot.schedule import Schedule
+from bot.subscription_answers import SubscriptionAnswers
 from bot.views import Digest, Notice, Span, View, text
 
 if TYPE_CHECKING:
@@ -111,9 +113,16 @@ async def open_app(
         if online:
             sources = await _sources(settings, channels, clock, stack)
         index = LazyIndex(folder / INDEX, library, stack, readonly=readonly)
-        digests = Digests(library, library, library, clock)
+        digests = Digests(library, library, library, library, clock)
         papers = PaperAnswers(library, index, sources.search, library, library, library, clock)
-        answers = Answers(channels, library, library, digests, papers, library, library, clock)
+        subscriptions = SubscriptionAnswers(
+            channels, library, library, digests, index, library, clock
+        )
+        feedback = FeedbackAnswers(papers, digests, library, clock)
+        answers = Answers(
+            channels, library, library, digests, papers, subscriptions, feedback, library, library,
+            clock,
+        )  # fmt: skip
         refresh = Refresh(sources.fetch, library, library, clock)
         at = settings.arxiv
         hosts = tuple(map(_port, (at.api_url, at.feed_url, settings.huggingface.endpoint)))
@@ -189,15 +198,17 @@ class LazyIndex:
         self._stack = stack
         self._readonly = readonly
         self._opened: PaperIndex | None = None
+        self._opening = asyncio.Lock()  # two first questions share one index
 
     async def _index(self) -> PaperIndex:
-        if self._opened is None:
-            from adapters.search import PaperIndex
+        async with self._opening:
+            if self._opened is None:
+                from adapters.search import PaperIndex
 
-            self._opened = await self._stack.enter_async_context(
-                await PaperIndex.open(self._folder, self._library, readonly=self._readonly)
-            )
-        return self._opened
+                self._opened = await self._stack.enter_async_context(
+                    await PaperIndex.open(self._folder, self._library, readonly=self._readonly)
+                )
+            return self._opened
 
     async def search(self, search: Search) -> Page:
         return await (await self._index()).search(search)

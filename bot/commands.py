@@ -38,6 +38,14 @@ class Subscribe:
 
 
 @dataclass(frozen=True, slots=True)
+class Expand:
+    """An acronym of subscription *number* gets what it stands for beside it; "" asks what that may be."""
+
+    number: int
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Unsubscribe:
     what: str  # a number, a query as it is listed, or "all"
     sure: bool = False
@@ -122,6 +130,32 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True)
+class Like:
+    paper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dislike:
+    paper: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unvote:
+    paper: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowLearned:
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    word: str  # one learned word, or "all"
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Home:
     pass
 
@@ -199,10 +233,10 @@ class Status:
 
 
 Command = (
-    Help | Subscribe | Unsubscribe | Mute | Unmute | ListSubscriptions | Preview | Why | Show
+    Help | Subscribe | Expand | Unsubscribe | Mute | Unmute | ListSubscriptions | Preview | Why | Show
     | Settings | SetOptions | DigestNow | SetSchedule | Pause | Resume | ConfigUndo | Status
     | Find | Top | Similar | Save | Unsave | Saved | Share | Home | Export | ConfigExport
-    | ConfigImport | EraseMe | Again
+    | ConfigImport | EraseMe | Again | Like | Dislike | Unvote | ShowLearned | Forget
 )  # fmt: skip
 
 Options = Mapping[str, str]
@@ -242,6 +276,28 @@ def _wish(part: str) -> Wish:
     if label is not None and len(label) > 40:
         raise UserError("A label is 1 to 40 characters long.", hint="Write label:inference")
     return Wish(query.parse(words), weight, label)
+
+
+def _expand(text: str, _: Options) -> Command:
+    which, *rest = text.split(" ", 1)
+    digits = which.removeprefix("#")
+    if not (digits.isdecimal() and len(digits) < 10):
+        raise UserError(
+            "Which subscription?",
+            hint='Write expand 3 "reinforcement learning"; list shows the numbers.',
+        )
+    return Expand(int(digits), _meaning(rest[0]) if rest else "")
+
+
+def _meaning(words: str) -> str:
+    """What an acronym stands for, with or without quotes: one phrase."""
+    quoted = words if words.startswith('"') else f'"{words}"'
+    clauses = query.parse(quoted).clauses
+    if len(clauses) > 1 or len(clauses[0].items) > 1:
+        raise UserError(
+            "An acronym stands for one phrase.", hint='Write expand 3 "reinforcement learning"'
+        )
+    return clauses[0].items[0].text
 
 
 def _unsubscribe(text: str, options: Options) -> Command:
@@ -376,6 +432,21 @@ def _export(text: str, _: Options) -> Command:
     return Export(form.lower(), scope.strip() or "saved")
 
 
+def _learned(text: str, options: Options) -> Command:
+    if text:
+        raise UserError("learned stands alone.", hint="Write learned, or learned page:2.")
+    return ShowLearned(_page(options))
+
+
+def _forget(text: str, options: Options) -> Command:
+    word = text.strip('"')
+    if not word:
+        raise UserError("Forget which word?", hint="Write forget attention; learned shows them.")
+    if word.lower() == "me":
+        raise UserError("forget is about learned words.", hint="Write erase me.")
+    return Forget(word, _said_yes(options, "sure"))
+
+
 def _erase(text: str, options: Options) -> Command:
     if text not in ("", "me"):
         raise UserError(f"erase knows no “{text[:40]}”.", hint="Write erase me.")
@@ -406,6 +477,10 @@ VERBS = (
          "order. -word excludes, a|b means either, reward* any ending; title: abs: author: cat: org: "
          "id: look there only. Papers have to match all parts of one subscription.",
          ("sub", "add", "follow")),
+    Verb("expand", 'expand 3 "reinforcement learning"',
+         "find what an acronym of a subscription stands for, too", CHANGE, _expand,
+         more="expand 3 alone lists what the papers here take its acronyms for.",
+         aliases=("expansion", "acronym")),
     Verb("unsubscribe", "unsubscribe 3", "drop a subscription by its number or text; or all", CHANGE,
          _unsubscribe, ("sure",), "unsubscribe all asks first; unsubscribe all sure:yes does not.",
          ("unsub", "remove", "unfollow")),
@@ -434,6 +509,18 @@ VERBS = (
     Verb("saved", "saved", "your own list", OWN, _saved, ("page",), aliases=("bookmarks",)),
     Verb("share", "share 2509.04664", "show a paper to the whole channel", POST,
          _paper_verb(Share, "share"), aliases=("post",)),
+    Verb("like", "like 2509.04664", "more papers like this one in this channel", CHANGE,
+         _paper_verb(Like, "like"), more="Papers that a subscription admits score higher for words that "
+         "liked papers have in common.", aliases=("up",)),
+    Verb("dislike", "dislike 2509.04664", "fewer papers like this one in this channel", CHANGE,
+         _paper_verb(Dislike, "dislike"), aliases=("down", "less")),
+    Verb("unvote", "unvote 2509.04664", "take your like or dislike back", CHANGE,
+         _paper_verb(Unvote, "unvote"), aliases=("unlike",)),
+    Verb("learned", "learned", "the words that likes and dislikes taught this channel", READ, _learned,
+         ("page",)),
+    Verb("forget", "forget attention", "unlearn a word; or all", CHANGE, _forget, ("sure",),
+         "forget all drops the channel's likes and dislikes with all learned words; it asks first.",
+         ("unlearn",)),
     Verb("home", "home", "what is yours: subscriptions, saved papers, channels, next digests", OWN,
          _plain(Home, "home"), aliases=("me",)),
     Verb("export", "export bibtex [digest]", "saved papers, the last digest or one paper; bibtex, ris, json",
@@ -455,7 +542,7 @@ VERBS = (
     Verb("config", "config undo", "take the last change back; export and import of all settings", CHANGE,
          _config, more="config export prints this channel's settings; config import takes them, pasted.",
          aliases=("undo",)),
-    Verb("erase", "erase me", "remove what is kept about you: saved papers and your own channel", OWN,
+    Verb("erase", "erase me", "remove what is kept about you: saved papers, votes and your own channel", OWN,
          _erase, ("sure",), aliases=("forget-me",)),
     Verb("status", "status", "schedule, library and what was posted", READ, _plain(Status, "status"),
          aliases=("health",)),
@@ -475,7 +562,8 @@ def verb_of(command: Command) -> Verb:
 
 
 _BY_TYPE = {
-    Help: _NAMES["help"], Subscribe: _NAMES["subscribe"], Unsubscribe: _NAMES["unsubscribe"],
+    Help: _NAMES["help"], Subscribe: _NAMES["subscribe"], Expand: _NAMES["expand"],
+    Unsubscribe: _NAMES["unsubscribe"],
     Mute: _NAMES["mute"], Unmute: _NAMES["unmute"], ListSubscriptions: _NAMES["list"],
     Preview: _NAMES["preview"], Why: _NAMES["why"], Show: _NAMES["show"],
     Settings: _NAMES["settings"], SetOptions: _NAMES["set"], DigestNow: _NAMES["digest"],
@@ -485,6 +573,8 @@ _BY_TYPE = {
     Unsave: _NAMES["unsave"], Saved: _NAMES["saved"], Share: _NAMES["share"],
     Home: _NAMES["home"], Export: _NAMES["export"], ConfigExport: _NAMES["config"],
     ConfigImport: _NAMES["config"], EraseMe: _NAMES["erase"], Again: AGAIN,
+    Like: _NAMES["like"], Dislike: _NAMES["dislike"], Unvote: _NAMES["unvote"],
+    ShowLearned: _NAMES["learned"], Forget: _NAMES["forget"],
 }  # fmt: skip
 
 

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 from bot import identity
 from bot.announcements import why_empty
 from bot.errors import UserError
-from bot.model import Channel, ChannelRef, Paper
-from bot.ports import Clock, Health, Ledger, Library, SourceHealth
-from bot.ranking import BACKGROUND, LINE, Document, Profile, Verdict, upvotes_reason
+from bot.feedback import VOTED_PAPERS, learn, own_words
+from bot.keywords import Document
+from bot.model import Channel, ChannelRef, Learned, Paper
+from bot.ports import Clock, Health, Ledger, Library, Shelf, SourceHealth
+from bot.ranking import BACKGROUND, LINE, Profile, Verdict, upvotes_reason
 from bot.schedule import Schedule
 from bot.text import Pattern, clip, marks, sentences
 from bot.views import Action, Digest, PaperCard, Quiet, Span, Text, text
@@ -32,16 +34,35 @@ class Plan:
 
 class Digests:
     def __init__(
-        self, library: Library, ledger: Ledger, health: SourceHealth, clock: Clock
+        self, library: Library, ledger: Ledger, shelf: Shelf, health: SourceHealth, clock: Clock
     ) -> None:
         self._library = library
         self._ledger = ledger
+        self._shelf = shelf
         self._health = health
         self._clock = clock
         self._background: tuple[int, list[Document]] | None = None
+        self._learned: dict[ChannelRef, tuple[object, tuple[Learned, ...]]] = {}
 
     async def profile(self, channel: Channel) -> Profile:
-        return Profile(channel, await self._documents())
+        return Profile(channel, await self._documents(), await self.learned(channel))
+
+    async def learned(self, channel: Channel) -> tuple[Learned, ...]:
+        """What votes taught the channel; worked out anew when a vote or a keyword has changed."""
+        votes = await self._shelf.votes(channel.ref, VOTED_PAPERS)
+        if not votes:
+            self._learned.pop(channel.ref, None)
+            return ()
+        forgotten = await self._shelf.forgotten(channel.ref)
+        basis = votes, forgotten, channel.subscriptions
+        known, learned = self._learned.get(channel.ref, (None, ()))
+        if known != basis:
+            found = [(paper, net) for i, net in votes if (paper := await self._library.find(i))]
+            liked = [paper for paper, net in found if net > 0]
+            disliked = [paper for paper, net in found if net < 0]
+            learned = learn(liked, disliked, forgotten, own_words(channel))
+            self._learned[channel.ref] = basis, learned
+        return learned
 
     async def _documents(self) -> list[Document]:
         end = await self._library.end()
@@ -211,8 +232,8 @@ def quiet(
         return Quiet("nothing_passed", f"{seen}, but this channel has no subscription yet.")
     if not verdicts:
         return Quiet("nothing_passed", f"{seen}, all of them posted here before.")
-    best = max(verdicts, key=lambda v: (not v.blocked, v.score, v.paper.id))
-    if best.score <= 0 or best.passed:
+    best = max(verdicts, key=lambda v: (not v.blocked, bool(v.numbers), v.score, v.paper.id))
+    if not best.numbers or best.passed:
         return Quiet("nothing_passed", f"{seen}, none matched a subscription.")
     if best.blocked:
         return Quiet("nothing_passed", f"{seen}, what matched is excluded here.")

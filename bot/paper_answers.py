@@ -64,6 +64,13 @@ class PaperAnswers:
             )
         return found
 
+    async def filed(self, words: str) -> Paper:
+        """Like ``paper``; what a source had to be asked for is in the library then."""
+        paper = await self.paper(words)
+        if await self._library.find(paper.id) is None:
+            await self._library.add([_seen(paper)], today=self._clock().date(), live=False)
+        return paper
+
     async def _lookup(self, paper_id: str) -> Paper | None:
         for source in self._sources:
             try:
@@ -212,9 +219,7 @@ class PaperAnswers:
     # one's own list
 
     async def save(self, words: str, caller: Caller) -> View:
-        paper = await self.paper(words)
-        if await self._library.find(paper.id) is None:
-            await self._library.add([_seen(paper)], today=self._clock().date(), live=False)
+        paper = await self.filed(words)
         fresh = await self._shelf.put(caller, paper.id, self._clock())
         return Notice(
             text("Saved " if fresh else "Saved already: ", _title(paper), "."),
@@ -266,9 +271,7 @@ class PaperAnswers:
 
     async def share(self, words: str, channel: Channel, caller: Caller) -> View:
         """Everybody sees it, so the channel's digests do not bring it again."""
-        paper = await self.paper(words)
-        if await self._library.find(paper.id) is None:
-            await self._library.add([_seen(paper)], today=self._clock().date(), live=False)
+        paper = await self.filed(words)
         cursor = await self._ledger.cursor(channel.ref)
         end = await self._library.end()
         await self._ledger.record(

@@ -225,7 +225,7 @@ class SearchIndex(Protocol):
 
 
 class Shelf(Protocol):
-    """What people keep. A person is platform, tenant and user of a Caller."""
+    """What people keep and say. A person is platform, tenant and user of a Caller."""
 
     async def put(self, person: Caller, paper_id: str, at: datetime) -> bool:
         """Save it; False where it was saved already."""
@@ -236,8 +236,28 @@ class Shelf(Protocol):
     async def saved(self, person: Caller) -> list[str]:
         """Canonical ids, the last saved first."""
 
+    async def vote(self, person: Caller, paper_id: str, value: int, at: datetime) -> int:
+        """Keep the person's one vote on the paper in the channel: 1, -1, or 0 to take it back.
+
+        Returns what it was before; a vote under an alias of the paper is a vote on it.
+        """
+
+    async def votes(self, ref: ChannelRef, limit: int) -> list[tuple[str, int]]:
+        """Canonical ids with the sum of the votes, where it is not 0; the last voted on first."""
+
+    async def forget(self, ref: ChannelRef, stem: str) -> None:
+        """Note that the channel does not want this word learned."""
+
+    async def forgotten(self, ref: ChannelRef) -> frozenset[str]: ...
+
+    async def forget_all(self, ref: ChannelRef) -> None:
+        """Remove the channel's votes, everybody's, and its forgotten words."""
+
     async def erase(self, person: Caller) -> None:
-        """Remove all that a person saved and blank who they are in the changes."""
+        """Remove all that a person saved and voted, and what their personal channel forgot.
+
+        Who they are is blanked in the changes.
+        """
 
 
 class KeptAnswers(Protocol):

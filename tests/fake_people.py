@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.model import Caller
+from bot.model import Caller, ChannelRef
 from bot.ports import Health
+from tests.fakes import MemoryLibrary
 
 
 class MemoryPeople:
-    def __init__(self) -> None:
+    """Takes the library for the aliases alone."""
+
+    def __init__(self, library: MemoryLibrary) -> None:
+        self._library = library
         self._shelf: dict[tuple[str, str, str], dict[str, datetime]] = {}
+        self._votes: dict[tuple[ChannelRef, str, str], tuple[datetime, int]] = {}
+        self._forgotten: defaultdict[ChannelRef, set[str]] = defaultdict(set)
         self._answers: dict[str, tuple[str, datetime]] = {}
         self._health: dict[str, Health] = {}
 
@@ -30,8 +38,50 @@ class MemoryPeople:
         mine = self._of(person)
         return sorted(sorted(mine), key=lambda paper: mine[paper], reverse=True)
 
+    def _cast(self, ref: ChannelRef) -> dict[tuple[str, str], tuple[datetime, int]]:
+        """The latest vote of each person on each paper, 0 where it was taken back."""
+        cast: dict[tuple[str, str], tuple[datetime, int]] = {}
+        for (there, user, paper), (at, value) in self._votes.items():
+            key = user, self._library.canonical(paper)
+            if there == ref and (key not in cast or cast[key][0] <= at):
+                cast[key] = at, value
+        return cast
+
+    async def vote(self, person: Caller, paper_id: str, value: int, at: datetime) -> int:
+        paper = self._library.canonical(paper_id)
+        _, before = self._cast(person.ref).get((person.user, paper), (at, 0))
+        self._votes.pop((person.ref, person.user, paper_id), None)
+        self._votes[person.ref, person.user, paper_id] = at, value
+        return before
+
+    async def votes(self, ref: ChannelRef, limit: int) -> list[tuple[str, int]]:
+        cast = self._cast(ref)
+        net = [
+            (max(at for (_, p), (at, value) in cast.items() if p == paper and value), paper, value)
+            for paper in {paper for _, paper in cast}
+            if (value := sum(v for (_, p), (_, v) in cast.items() if p == paper))
+        ]
+        return [(paper, value) for _, paper, value in sorted(net, reverse=True)][:limit]
+
+    async def forget(self, ref: ChannelRef, stem: str) -> None:
+        self._forgotten[ref].add(stem)
+
+    async def forgotten(self, ref: ChannelRef) -> frozenset[str]:
+        return frozenset(self._forgotten[ref])
+
+    async def forget_all(self, ref: ChannelRef) -> None:
+        self._votes = {key: vote for key, vote in self._votes.items() if key[0] != ref}
+        self._forgotten[ref].clear()
+
     async def erase(self, person: Caller) -> None:
         self._of(person).clear()
+        at = person.ref.platform, person.ref.tenant, person.user
+        self._votes = {
+            (ref, user, paper): vote
+            for (ref, user, paper), vote in self._votes.items()
+            if (ref.platform, ref.tenant, user) != at
+        }
+        self._forgotten[replace(person.ref, channel=f"@{person.user}")].clear()
 
     async def keep_answer(self, command: str, at: datetime) -> str:
         key = f"k{len(self._answers)}"

@@ -152,6 +152,106 @@ async def test_muting_twice_is_said(world: World) -> None:
     assert "muted already" in await told(world, "mute survey")
 
 
+async def spelt_out(world: World, acronym: str, *meanings: str, papers: int = 3) -> None:
+    """Papers that say what the acronym stands for."""
+    listed = [
+        paper(100 + 10 * i + n, f"Study {i} {n}", f"We look at {meaning} ({acronym}) anew.")
+        for i, meaning in enumerate(meanings)
+        for n in range(papers)
+    ]
+    await world.listed(*listed)
+
+
+async def test_an_acronym_is_asked_about_once_with_a_button_that_does_it(world: World) -> None:
+    await spelt_out(world, "RL", "reinforcement learning", "radio loudness")
+
+    answer = await world.say("subscribe RL agents weight:2 label:mine; RL")
+    later = await told(world, "subscribe RL agents")
+
+    assert isinstance(answer, Notice)
+    asked = [line for line in words(answer).split("\n") if line.startswith("RL:")]
+    assert asked == [
+        "RL: radio loudness (3 papers), reinforcement learning (3 papers)? To find that too, "
+        'write expand 1 "radio loudness".'
+    ]
+    buttons = {action.label: action.sentence for action in answer.actions}
+    pressed = await told(world, buttons["RL: reinforcement learning"])
+    assert 'Changed: 1 RL|"reinforcement learning" agents weight 2 (mine)' in pressed
+    assert "RL:" not in later
+
+
+@pytest.mark.parametrize(
+    "asked", ['RL|"reinforcement learning"', "-RL learning", "rl", 'cat:cs.RO "deep learning"']
+)
+async def test_what_is_spelt_out_or_no_acronym_is_not_asked_about(world: World, asked: str) -> None:
+    await spelt_out(world, "RL", "reinforcement learning")
+
+    assert "RL:" not in await told(world, f"subscribe {asked}")
+
+
+async def test_a_meaning_that_a_single_paper_gives_is_not_offered(world: World) -> None:
+    await spelt_out(world, "RL", "radio loudness", papers=1)
+    await spelt_out(world, "RL", "reinforcement learning", papers=1)
+
+    assert "RL:" not in await told(world, "subscribe RL")
+
+
+async def test_expanding_says_what_it_changes_and_can_be_taken_back(world: World) -> None:
+    await world.listed(
+        paper(1, "Reinforcement learning for robots"), paper(2, "RL at home"), paper(3, "Else")
+    )
+    await world.say("subscribe RL")
+
+    answer = await told(world, 'expand 1 "reinforcement learning"')
+    again = await told(world, "expand 1 reinforcement learning")
+    undone = await told(world, "undo")
+
+    assert 'Changed: 1 RL|"reinforcement learning"' in answer
+    assert "brought 2 papers of 3" in answer
+    assert "Before, 1 paper for RL" in answer
+    assert "is there already" in again
+    assert "changed 1 RL" in undone
+    channel = await world.store.get(HERE)
+    assert channel is not None
+    assert [str(s.query) for s in channel.subscriptions] == ["RL"]
+
+
+async def test_expand_alone_lists_what_the_library_knows(world: World) -> None:
+    await spelt_out(world, "RL", "reinforcement learning")
+    await world.say("subscribe RL LLM; graphs")
+
+    answer = await world.say("expand 1")
+
+    assert isinstance(answer, Listing)
+    assert '3 papers: expand 1 "reinforcement learning"' in words(answer)
+    assert "is not spelt out in the papers here" in words(answer)
+    assert [action.label for action in answer.actions] == ["RL: reinforcement learning"]
+    assert "There is no acronym in 2 graphs" in await told(world, "expand 2")
+
+
+async def test_an_expansion_that_makes_two_subscriptions_equal_is_refused(world: World) -> None:
+    await world.say('subscribe RL|"reinforcement learning"; RL; graphs')
+
+    assert "same as subscription 1" in await told(world, 'expand 2 "reinforcement learning"')
+    assert "no acronym in graphs" in await told(world, 'expand 3 "reinforcement learning"')
+    assert "no subscription “9”" in await told(world, 'expand 9 "reinforcement learning"')
+
+
+async def test_a_button_that_changes_the_channel_is_refused_to_readers(world: World) -> None:
+    await spelt_out(world, "RL", "reinforcement learning")
+    asked = await world.say("subscribe RL")
+    assert isinstance(asked, Notice)
+    button = asked.actions[0].sentence
+
+    refused = words(await world.say(button, replace(ANN, may_change=False)))
+
+    assert button.startswith("again ")
+    assert "may not change" in refused
+    channel = await world.store.get(HERE)
+    assert channel is not None
+    assert [str(s.query) for s in channel.subscriptions] == ["RL"]
+
+
 async def test_an_empty_list_teaches_the_first_step(world: World) -> None:
     assert "No subscriptions yet" in await told(world, "list")
 

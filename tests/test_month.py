@@ -265,7 +265,7 @@ async def test_no_paper_of_a_month_of_trouble_is_lost_or_misdated(bench: Bench) 
     trouble = Trouble(seed=1)
     stale = Fault(trouble.noted("yesterday's papers", yesterdays_papers), at("/rss"), times=0)
     server.faults = [stale, Fault(trouble, trouble.strikes, times=None)]
-    digests = Digests(store, store, store, bench.time)
+    digests = Digests(store, store, store, store, bench.time)
     channel = Channel(ChannelRef("slack", "T1", "C1"), schedule=Schedule.default("Europe/Berlin"))
     said: Counter[str] = Counter()
 

@@ -1,18 +1,21 @@
-"""What people keep, kept answers and the health of sources; written once for both stores."""
+"""What people keep and say, kept answers, the health of sources; written once for both stores."""
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from adapters.storage.sqlite import Store
-from bot.model import Caller, ChannelRef
-from bot.ports import Health
+from bot.errors import PaperboyError
+from bot.model import Caller, ChannelRef, Origin, Paper, Record
+from bot.ports import Health, Library
 from tests.fake_people import MemoryPeople
+from tests.fakes import MemoryLibrary
 
 NOW = datetime(2026, 11, 23, 9, tzinfo=UTC)
 ANN = Caller(ChannelRef("slack", "T1", "C1"), "ann")
@@ -20,15 +23,37 @@ BOB = replace(ANN, user="bob")
 ELSEWHERE = replace(ANN, ref=ChannelRef("slack", "T2", "C1"))
 
 People = Store | MemoryPeople
+ALL = 500  # votes
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    people: People
+    library: Library
+
+    async def merge(self, lesser: str, better: str) -> None:
+        """Make it known that the two ids are one paper."""
+        record = Record(Paper(better, "A title of its own"), Origin.ARXIV_API, aliases=(lesser,))
+        await self.library.add([record], today=NOW.date(), live=True)
 
 
 @pytest.fixture(params=["memory", "sqlite"])
-async def people(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[People]:
+async def place(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Place]:
     if request.param == "memory":
-        yield MemoryPeople()
+        library = MemoryLibrary()
+        yield Place(MemoryPeople(library), library)
         return
     async with await Store.open(tmp_path / "paperboy.sqlite3", lambda: NOW) as store:
-        yield store
+        yield Place(store, store)
+
+
+@pytest.fixture
+def people(place: Place) -> People:
+    return place.people
+
+
+def later(minutes: int) -> datetime:
+    return NOW + timedelta(minutes=minutes)
 
 
 async def test_a_list_is_ones_own_and_newest_first(people: People) -> None:
@@ -65,6 +90,131 @@ async def test_erasing_takes_one_person_only(people: People) -> None:
 
     assert await people.saved(ANN) == []
     assert await people.saved(BOB) == ["arxiv:1"]
+
+
+async def test_a_person_has_one_vote_on_a_paper_in_each_channel(people: People) -> None:
+    there = replace(ANN, ref=ChannelRef("slack", "T1", "C2"))
+
+    before = [await people.vote(ANN, "arxiv:1", value, NOW) for value in (1, 1, -1, 0, 0)]
+    await people.vote(there, "arxiv:1", 1, NOW)
+
+    assert before == [0, 1, 1, -1, 0]
+    assert await people.votes(ANN.ref, ALL) == []
+    assert await people.votes(there.ref, ALL) == [("arxiv:1", 1)]
+
+
+async def test_votes_of_several_people_are_summed_and_those_that_cancel_out_are_gone(
+    people: People,
+) -> None:
+    await people.vote(ANN, "arxiv:1", 1, later(1))
+    await people.vote(BOB, "arxiv:1", 1, later(2))
+    await people.vote(ANN, "arxiv:2", -1, later(3))
+    await people.vote(ANN, "arxiv:3", 1, later(4))
+    await people.vote(BOB, "arxiv:3", -1, later(5))
+
+    assert await people.votes(ANN.ref, ALL) == [("arxiv:2", -1), ("arxiv:1", 2)]
+
+
+async def test_the_papers_voted_on_last_come_first_and_are_those_that_count(
+    people: People,
+) -> None:
+    for n in range(5):
+        await people.vote(ANN, f"arxiv:{n}", 1, later(n))
+    await people.vote(BOB, "arxiv:0", 1, later(9))
+
+    assert await people.votes(ANN.ref, 3) == [("arxiv:0", 2), ("arxiv:4", 1), ("arxiv:3", 1)]
+
+
+async def test_a_vote_follows_its_paper_to_a_better_id(place: Place) -> None:
+    await place.people.vote(ANN, "doi:10.1/x", 1, NOW)
+    await place.merge("doi:10.1/x", "arxiv:2611.00001")
+
+    assert await place.people.votes(ANN.ref, ALL) == [("arxiv:2611.00001", 1)]
+    assert await place.people.vote(ANN, "arxiv:2611.00001", -1, later(1)) == 1
+    assert await place.people.votes(ANN.ref, ALL) == [("arxiv:2611.00001", -1)]
+    assert await place.people.vote(ANN, "doi:10.1/x", 0, later(2)) == -1
+    assert await place.people.votes(ANN.ref, ALL) == []
+
+
+async def test_of_two_papers_that_turn_out_to_be_one_the_later_vote_of_a_person_holds(
+    place: Place,
+) -> None:
+    await place.people.vote(ANN, "arxiv:2611.00001", 1, NOW)
+    await place.people.vote(BOB, "arxiv:2611.00001", 1, NOW)
+    await place.people.vote(ANN, "doi:10.1/x", -1, later(1))
+    await place.people.vote(BOB, "doi:10.1/x", 1, later(1))
+    await place.people.vote(BOB, "arxiv:2611.00002", 1, later(2))
+    await place.merge("doi:10.1/x", "arxiv:2611.00001")
+
+    # Ann's are at odds, Bob's agree: his counts once
+    assert await place.people.votes(ANN.ref, ALL) == [("arxiv:2611.00002", 1)]
+    assert await place.people.vote(ANN, "arxiv:2611.00001", 0, later(3)) == -1
+    assert await place.people.votes(ANN.ref, ALL) == [
+        ("arxiv:2611.00002", 1),
+        ("arxiv:2611.00001", 1),
+    ]
+
+
+async def test_a_forgotten_word_is_the_channels_and_goes_with_all_votes(people: People) -> None:
+    await people.vote(ANN, "arxiv:1", 1, NOW)
+    await people.vote(BOB, "arxiv:2", 1, NOW)
+    await people.vote(ELSEWHERE, "arxiv:1", 1, NOW)
+    for stem in ("attent", "draft", "attent"):
+        await people.forget(ANN.ref, stem)
+    await people.forget(ELSEWHERE.ref, "other")
+
+    assert await people.forgotten(ANN.ref) == {"attent", "draft"}
+    await people.forget_all(ANN.ref)
+
+    assert await people.forgotten(ANN.ref) == frozenset()
+    assert await people.votes(ANN.ref, ALL) == []
+    assert await people.forgotten(ELSEWHERE.ref) == {"other"}
+    assert await people.votes(ELSEWHERE.ref, ALL) == [("arxiv:1", 1)]
+
+
+async def test_erasing_takes_a_persons_votes_in_every_channel_and_nobody_elses(
+    people: People,
+) -> None:
+    there = replace(ANN, ref=ChannelRef("slack", "T1", "C2"))
+    own = replace(ANN, ref=ChannelRef("slack", "T1", "@ann"))
+    for person in (ANN, there, own, BOB, ELSEWHERE):
+        await people.vote(person, "arxiv:1", 1, NOW)
+        await people.forget(person.ref, "attent")
+
+    await people.erase(ANN)
+
+    assert await people.votes(ANN.ref, ALL) == [("arxiv:1", 1)]  # Bob's
+    assert await people.votes(there.ref, ALL) == []
+    assert await people.votes(own.ref, ALL) == []
+    assert await people.votes(ELSEWHERE.ref, ALL) == [("arxiv:1", 1)]
+    assert await people.forgotten(own.ref) == frozenset()
+    assert await people.forgotten(there.ref) == {"attent"}
+
+
+async def test_clearing_that_breaks_off_leaves_everything(tmp_path: Path) -> None:
+    async with await Store.open(tmp_path / "paperboy.sqlite3", lambda: NOW) as store:
+        await store.vote(ANN, "arxiv:1", 1, NOW)
+        await store.forget(ANN.ref, "attent")
+        refuse = (
+            "CREATE TRIGGER refuse BEFORE DELETE ON forgotten BEGIN SELECT RAISE(FAIL, 'no'); END"
+        )
+        await store._do(lambda db: db.execute(refuse))
+
+        with pytest.raises((PaperboyError, sqlite3.Error)):
+            await store.forget_all(ANN.ref)
+
+        assert await store.votes(ANN.ref, ALL) == [("arxiv:1", 1)]
+        assert await store.forgotten(ANN.ref) == {"attent"}
+
+
+async def test_votes_are_there_after_closing(tmp_path: Path) -> None:
+    async with await Store.open(tmp_path / "paperboy.sqlite3", lambda: NOW) as store:
+        await store.vote(ANN, "arxiv:1", 1, NOW)
+        await store.forget(ANN.ref, "attent")
+
+    async with await Store.open(tmp_path / "paperboy.sqlite3", lambda: NOW, readonly=True) as store:
+        assert await store.votes(ANN.ref, ALL) == [("arxiv:1", 1)]
+        assert await store.forgotten(ANN.ref) == {"attent"}
 
 
 async def test_an_answer_is_kept_for_a_week(people: People) -> None:

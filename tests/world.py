@@ -7,10 +7,12 @@ from datetime import UTC, date, datetime, timedelta
 
 from bot.answers import Answers
 from bot.digests import Digests
+from bot.feedback_answers import FeedbackAnswers
 from bot.model import Caller, ChannelRef, Origin, Paper, Record
 from bot.paper_answers import PaperAnswers, patterns_of
 from bot.ports import Page, PaperSearch, Search
 from bot.query import Query
+from bot.subscription_answers import SubscriptionAnswers
 from bot.text import Field
 from bot.views import Digest, Document, Form, Listing, Notice, Row, Text, View, plain
 from tests.fake_people import MemoryPeople
@@ -61,15 +63,23 @@ class World:
         self.store = MemoryChannelStore()
         self.library = MemoryLibrary()
         self.ledger = MemoryLedger(self.library)
-        self.people = MemoryPeople()
-        self.digests = Digests(self.library, self.ledger, self.people, lambda: self.now)
+        self.people = MemoryPeople(self.library)
+        self.digests = Digests(
+            self.library, self.ledger, self.people, self.people, lambda: self.now
+        )
+        self.index = ScanIndex(self.library)
         papers = PaperAnswers(
-            self.library, ScanIndex(self.library), sources, self.people, self.people, self.ledger,
+            self.library, self.index, sources, self.people, self.people, self.ledger,
+            lambda: self.now,
+        )  # fmt: skip
+        subscriptions = SubscriptionAnswers(
+            self.store, self.library, self.ledger, self.digests, self.index, self.people,
             lambda: self.now,
         )  # fmt: skip
         self.answers = Answers(
-            self.store, self.library, self.ledger, self.digests, papers, self.people, self.people,
-            lambda: self.now,
+            self.store, self.library, self.ledger, self.digests, papers, subscriptions,
+            FeedbackAnswers(papers, self.digests, self.people, lambda: self.now),
+            self.people, self.people, lambda: self.now,
         )  # fmt: skip
 
     async def say(self, words: str, caller: Caller = ANN) -> View:
