@@ -6,7 +6,11 @@ PaperboyError
 ├── StorageBusy          another process owns the data folder
 ├── StorageFailed        the disk refused (full, read-only, I/O): the old state is intact
 ├── SourceUnavailable    a source did not answer or did not make sense: the next try may work
-└── BadDump              a file that is no dump of papers, or breaks off
+├── BadDump              a file that is no dump of papers, or breaks off
+├── Later                a platform takes no post now, and none was made
+├── ChannelGone          a channel that will never take a post again
+├── Unknown              a post may or may not have been made
+└── HistoryUnreadable    whether it was made cannot be seen
 """
 
 
@@ -65,3 +69,27 @@ class SourceUnavailable(PaperboyError):
 
 class BadDump(PaperboyError):
     """A file holds no papers in any known form, or breaks off; what came before is kept."""
+
+
+class Later(PaperboyError):
+    """The platform took no post, for certain; the next try is due after so many seconds."""
+
+    def __init__(self, message: str, *, after: float = 0.0) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class ChannelGone(PaperboyError):
+    """The channel is gone, archived, or closed to the bot; the message says which."""
+
+
+class Unknown(PaperboyError):
+    """The request ended without an answer: the post may appear, now or later, or never."""
+
+
+class HistoryUnreadable(PaperboyError):
+    """The channel's history cannot be read; *forbidden* where a right is missing for good."""
+
+    def __init__(self, message: str, *, forbidden: bool = False) -> None:
+        super().__init__(message)
+        self.forbidden = forbidden

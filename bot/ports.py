@@ -9,6 +9,7 @@ from typing import Protocol
 
 from bot.model import Caller, Channel, ChannelRef, Origin, Paper, Record
 from bot.query import Query
+from bot.views import Digest, Notice
 
 Clock = Callable[[], datetime]  # aware UTC
 
@@ -132,6 +133,45 @@ class Ledger(Protocol):
 
     async def last(self, ref: ChannelRef) -> tuple[datetime, tuple[str, ...]] | None:
         """The slot and papers of the latest digest that held any, in the order they were shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """One message of a digest. *body* is frozen JSON that its platform alone understands.
+
+    A *threaded* post answers to the first one.
+    """
+
+    body: str
+    papers: tuple[str, ...]  # canonical ids, in order
+    threaded: bool = False
+
+
+class Publisher(Protocol):
+    """One per platform; it alone knows the platform's limits."""
+
+    platform: str
+
+    def compose(self, ref: ChannelRef, digest: Digest) -> tuple[Post, ...]:
+        """The messages of a digest, in order; pure. No paper, link or reason is lost."""
+
+    async def publish(self, ref: ChannelRef, post: Post, key: str, parent: str | None) -> str:
+        """Post it once and give the message's id; *parent* is the id of the first post.
+
+        Raises Later, ChannelGone or Unknown.
+        """
+
+    async def find(self, ref: ChannelRef, key: str, since: datetime) -> str | None:
+        """The id of the message with that key, posted at *since* or later; None: there is none.
+
+        Raises HistoryUnreadable.
+        """
+
+    async def delete(self, ref: ChannelRef, message_id: str) -> None:
+        """Take a doubled message back; nothing happens where it is gone. Raises Unknown."""
+
+    async def tell(self, ref: ChannelRef, user: str, notice: Notice) -> None:
+        """Say something to a person in private; raises ChannelGone or Unknown where it cannot."""
 
 
 @dataclass(frozen=True, slots=True)
