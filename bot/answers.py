@@ -19,7 +19,7 @@ from bot.paper_answers import PaperAnswers
 from bot.ports import ChannelStore, Clock, Health, Ledger, Library, Shelf, SourceHealth
 from bot.ranking import LINE, Verdict
 from bot.schedule import Schedule
-from bot.subscription_answers import SubscriptionAnswers, joined, rhythm
+from bot.subscription_answers import SubscriptionAnswers, rhythm
 from bot.views import (
     Action,
     Document,
@@ -30,6 +30,7 @@ from bot.views import (
     Span,
     Text,
     View,
+    joined,
     text,
 )
 

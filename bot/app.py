@@ -26,6 +26,7 @@ from bot.feedback_answers import FeedbackAnswers
 from bot.model import Caller, Channel, ChannelRef, Origin, Paper, Record, Subscription
 from bot.paper_answers import PaperAnswers
 from bot.ports import Clock, Page, PaperSearch, PaperSource, Search
+from bot.preview import Previews
 from bot.query import Query
 from bot.refresh import Refresh
 from bot.schedule import Schedule
@@ -115,8 +116,9 @@ async def open_app(
         index = LazyIndex(folder / INDEX, library, stack, readonly=readonly)
         digests = Digests(library, library, library, library, clock)
         papers = PaperAnswers(library, index, sources.search, library, library, library, clock)
+        previews = Previews(library, digests, index, clock)
         subscriptions = SubscriptionAnswers(
-            channels, library, library, digests, index, library, clock
+            channels, library, library, digests, previews, index, library, clock
         )
         feedback = FeedbackAnswers(papers, digests, library, clock)
         answers = Answers(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -14,7 +15,7 @@ from bot.feedback import VOTED_PAPERS, learn, own_words
 from bot.keywords import Document
 from bot.model import Channel, ChannelRef, Learned, Paper
 from bot.ports import Clock, Health, Ledger, Library, Shelf, SourceHealth
-from bot.ranking import BACKGROUND, LINE, Profile, Verdict, upvotes_reason
+from bot.ranking import BACKGROUND, LINE, Background, Profile, Verdict, upvotes_reason
 from bot.schedule import Schedule
 from bot.text import Pattern, clip, marks, sentences
 from bot.views import Action, Digest, PaperCard, Quiet, Span, Text, text
@@ -41,11 +42,11 @@ class Digests:
         self._shelf = shelf
         self._health = health
         self._clock = clock
-        self._background: tuple[int, list[Document]] | None = None
+        self._background: tuple[int, Background] | None = None
         self._learned: dict[ChannelRef, tuple[object, tuple[Learned, ...]]] = {}
 
     async def profile(self, channel: Channel) -> Profile:
-        return Profile(channel, await self._documents(), await self.learned(channel))
+        return Profile(channel, await self.background(), await self.learned(channel))
 
     async def learned(self, channel: Channel) -> tuple[Learned, ...]:
         """What votes taught the channel; worked out anew when a vote or a keyword has changed."""
@@ -64,12 +65,22 @@ class Digests:
             self._learned[channel.ref] = basis, learned
         return learned
 
-    async def _documents(self) -> list[Document]:
-        end = await self._library.end()
-        if self._background is None or self._background[0] != end:
-            papers = await self._library.background(BACKGROUND)
-            self._background = end, [Document(paper) for paper in papers]
+    async def background(self) -> Background:
+        """What channels are calibrated against. Once it is large, it stays until it is renewed."""
+        count = await self._library.count()
+        if self._background is None or self._background[0] < min(count, BACKGROUND):
+            await self.renew()
+        assert self._background  # noqa: S101  # for mypy
         return self._background[1]
+
+    async def renew(self) -> None:
+        """Draw it anew, beside the one in use, from the library as it has become."""
+        count = await self._library.count()
+        papers = await self._library.background(BACKGROUND)
+        background = Background([Document(paper) for paper in papers])
+        if self._background:
+            await asyncio.to_thread(background.read)
+        self._background = count, background
 
     async def now(self, channel: Channel) -> Plan:
         """What arrived since the channel's last digest."""

@@ -11,7 +11,7 @@ import numpy as np
 
 from bot import identity
 from bot.filters import compile_filter, last_name, name_parts, who
-from bot.keywords import Compiler, Document, Find, finder
+from bot.keywords import Compiler, Document
 from bot.postings import Bools, Ints, Lists, Postings, Slices, digest, distinct, firsts, nths
 from bot.query import Item, Query
 from bot.ranking import Outcome, Rule, apply, compile_rule
@@ -26,13 +26,7 @@ class Batch:
     def __init__(self, documents: Sequence[Document]) -> None:
         self.documents = documents
         self.size = len(documents)
-        self._finders: dict[int, Find] = {}
         self._admitted: dict[Item, list[int]] = {}
-
-    def find(self, number: int) -> Find:
-        if number not in self._finders:
-            self._finders[number] = finder(self.documents[number])
-        return self._finders[number]
 
     def admitted(self, item: Item) -> list[int]:
         """The papers that a filter admits."""
@@ -267,7 +261,8 @@ class Interests:
     ) -> Iterator[tuple[int, int, Outcome]]:
         which, papers = np.nonzero(self._admitted(queries, held))
         for query, n in zip(queries[which].tolist(), papers.tolist(), strict=True):
-            yield query, n, apply(self._odd[query], batch.documents[n].paper, batch.find(n))
+            document = batch.documents[n]
+            yield query, n, apply(self._odd[query], document.paper, document.find)
 
     def _odd_parts(self, queries: Ints, held: Held, batch: Batch) -> Postings:
         texts: dict[str, int] = {}

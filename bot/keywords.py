@@ -43,6 +43,7 @@ _UNLISTED = 3  # papers that hold a phrase too rare for the table
 # of experts" and the like, a quarter hold the phrase (geometric mean of 25 phrases: 0.15 to 0.3)
 _GLUED = 0.25
 
+Find = Callable[["Keyword"], "Evidence | None"]  # in one paper
 Number = TypeVar("Number", float, "NDArray[np.float64]")
 
 
@@ -70,6 +71,13 @@ class Document:
 
     def __init__(self, paper: Paper) -> None:
         self.paper = paper
+        self._found: dict[Keyword, Evidence | None] = {}
+
+    def find(self, keyword: Keyword) -> Evidence | None:
+        """What it finds here; looked up once."""
+        if keyword not in self._found:
+            self._found[keyword] = keyword.look(self)
+        return self._found[keyword]
 
     @cached_property
     def haystack(self) -> Haystack:
@@ -269,18 +277,3 @@ class Compiler:
     ) -> Keyword:
         key = (scope, found, words)
         return self._made.setdefault(key, Keyword(scope, found, shown, words))
-
-
-Find = Callable[[Keyword], Evidence | None]  # in one paper
-
-
-def finder(document: Document) -> Find:
-    """Looks each keyword up once."""
-    found: dict[Keyword, Evidence | None] = {}
-
-    def find(keyword: Keyword) -> Evidence | None:
-        if keyword not in found:
-            found[keyword] = keyword.look(document)
-        return found[keyword]
-
-    return find

@@ -246,7 +246,7 @@ class Matcher:
                 standing.line = standing.profile.line
                 continue
             papers, floor = len(self._background), float(floors[n])
-            standing.line = line_of(int(total[n]), int(squares[n]), papers, standing.tau, floor)
+            standing.line = line_of(int(total[n]), int(squares[n]), papers, floor, standing.tau)
 
     def match(self, documents: Sequence[Document]) -> Matches:
         self.calibrate()

@@ -150,3 +150,15 @@ class Document:
 
 
 View = Digest | Listing | Notice | Form | Document
+
+
+def joined(parts: list[Text]) -> Text:
+    spans: list[Span] = []
+    for i, part in enumerate(parts):
+        spans += [Span(", ")] if i else []
+        spans += part
+    return tuple(spans)
+
+
+def how_many(count: int) -> str:
+    return f"{count:,} paper{'s' if count != 1 else ''}"

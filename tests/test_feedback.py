@@ -16,7 +16,7 @@ from bot.feedback import VOTED_PAPERS, learn, own_words
 from bot.keywords import Document
 from bot.model import Channel, ChannelRef, Learned, Origin, Paper, Record, Subscription
 from bot.query import parse
-from bot.ranking import LINE, Profile
+from bot.ranking import LINE, NO_PAST, Background, Profile
 from bot.views import Listing, Notice, plain
 from config.settings import Settings
 from tests.fake_people import MemoryPeople
@@ -158,9 +158,9 @@ def test_forgetting_leaves_the_other_words_as_they_are(
 @settings(deadline=None)
 def test_a_like_never_lowers_the_liked_paper(liked: Paper) -> None:
     asked = channel("decoding|graph|image", "attention")
-    before = Profile(asked, []).judge(liked)
+    before = Profile(asked, NO_PAST).judge(liked)
 
-    after = Profile(asked, [], learn([liked], [], NONE, own_words(asked))).judge(liked)
+    after = Profile(asked, NO_PAST, learn([liked], [], NONE, own_words(asked))).judge(liked)
 
     assert after.score > before.score if before.numbers else after == before
 
@@ -168,7 +168,7 @@ def test_a_like_never_lowers_the_liked_paper(liked: Paper) -> None:
 @with_real_papers
 @pytest.mark.parametrize("asked", ["diffusion", "reinforcement learning", "title:benchmark"])
 def test_a_like_lifts_the_liked_paper_where_the_line_rises_too(asked: str) -> None:
-    background = documents()[:1500]
+    background = Background(documents()[:1500])
     plain_profile = Profile(channel(asked), background)
     admitted = [d for d in documents() if plain_profile.judge(d).numbers][::15][:5]
 
@@ -188,7 +188,7 @@ def test_the_reasons_make_up_the_score(
     asked = channel("decoding", "graph draft")
     learned = learn(liked, disliked, NONE, own_words(asked))
 
-    verdict = Profile(asked, [], learned).judge(judged)
+    verdict = Profile(asked, NO_PAST, learned).judge(judged)
 
     assert verdict.score == pytest.approx(sum(r.points for r in verdict.reasons), abs=0.005)
     assert verdict.numbers or not verdict.reasons  # nothing for papers that nobody asked for
@@ -200,8 +200,8 @@ def test_forgetting_a_word_takes_its_reason_and_only_that() -> None:
     all_words = learn([few], [], NONE, own_words(asked))
     kept = learn([few], [], {"draft"}, own_words(asked))
 
-    before = {r.text: r.points for r in Profile(asked, [], all_words).judge(few).reasons}
-    after = {r.text: r.points for r in Profile(asked, [], kept).judge(few).reasons}
+    before = {r.text: r.points for r in Profile(asked, NO_PAST, all_words).judge(few).reasons}
+    after = {r.text: r.points for r in Profile(asked, NO_PAST, kept).judge(few).reasons}
 
     assert before.keys() - after.keys() == {"“drafts”, learned here"}
     assert after == {text: before[text] for text in after}
@@ -237,7 +237,7 @@ async def test_without_votes_everything_is_as_it_was(world: World) -> None:
 
     profile = await world.digests.profile(asked)
 
-    bare = Profile(asked, [Document(one) for one in everything])
+    bare = Profile(asked, Background([Document(one) for one in everything]))
     assert [bare.judge(p) for p in everything] == [profile.judge(p) for p in everything]
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from bot.model import Channel, ChannelRef, Paper, Subscription
 from bot.query import parse
-from bot.ranking import LINE, Profile, Verdict
+from bot.ranking import LINE, NO_PAST, Profile, Verdict
 
 REF = ChannelRef("terminal", "local", "main")
 
@@ -32,7 +32,7 @@ def row(query: str, title: str, *reasons: str, **known: Any) -> Row:
 
 def judge(query: str, paper: Paper, muted: tuple[str, ...] = ()) -> Verdict:
     channel = Channel(REF, (Subscription(1, parse(query)),), muted=tuple(map(parse, muted)))
-    return Profile(channel, []).judge(paper)
+    return Profile(channel, NO_PAST).judge(paper)
 
 
 ENDINGS = [
@@ -382,13 +382,13 @@ def test_words_apart_count_half_of_what_they_would_alone() -> None:
 
     half = sum(raw) / 2
 
-    line = Profile(Channel(REF, (Subscription(1, parse("gradient manifold")),)), []).line
+    line = Profile(Channel(REF, (Subscription(1, parse("gradient manifold")),)), NO_PAST).line
     assert pytest.approx(half / line * LINE, abs=0.01) == apart.score
 
 
 def _idfs() -> list[float]:
     queries = [parse("gradient"), parse("manifold")]
-    return [Profile(Channel(REF, (Subscription(1, q),)), []).line for q in queries]
+    return [Profile(Channel(REF, (Subscription(1, q),)), NO_PAST).line for q in queries]
 
 
 def test_a_paper_that_misses_says_which_clauses_found_nothing() -> None:

@@ -7,12 +7,6 @@ from datetime import timedelta
 
 import pytest
 
-from bot import query
-from bot.digests import chosen
-from bot.keywords import Document
-from bot.model import Channel, Paper, Subscription
-from bot.ranking import STRICTNESS, Profile
-from bot.subscription_answers import passed_under
 from bot.views import Listing
 from tests.world import HERE, TODAY, World, paper, titles, words
 
@@ -157,44 +151,3 @@ async def test_a_new_term_tells_what_it_alone_would_add_and_changes_nothing(worl
 
 async def test_an_empty_library_is_said(world: World) -> None:
     assert "no papers here yet" in await told(world, "preview graphs")
-
-
-@pytest.mark.parametrize("strictness", ["loose", "normal", "strict"])
-def test_another_strictness_passes_what_it_passes_when_every_paper_is_judged(
-    strictness: str,
-) -> None:
-    subscriptions = tuple(
-        Subscription(number, query.parse(words), weight)
-        for number, (words, weight) in enumerate(
-            [("graphs", 1.0), ("learning -survey", 2.0), ("cat:cs.LG|trees", 1.0), ("trees", 0.5)],
-            1,
-        )
-    )
-    channel = Channel(HERE, subscriptions, muted=(query.parse("patience"),))
-    documents = [Document(paper) for paper in _papers(1200)]
-    normal = Profile(channel, documents)
-    other = Profile(replace(channel, strictness=strictness), documents)
-    judged = [(document, normal.judge(document)) for document in documents]
-
-    passed = passed_under(other, normal.line, judged, special={3})
-
-    assert other.line != normal.line or strictness == "normal"
-    expected = [v.paper.id for v in map(other.judge, documents) if v.passed]
-    assert [v.paper.id for v in passed] == expected
-    assert 0 < len(chosen(passed)) < len(documents)
-    assert strictness in STRICTNESS
-
-
-def _papers(count: int) -> list[Paper]:
-    """All kinds of near and far papers, some voted for, some in a category."""
-    names = ["Graphs", "Learning", "Trees", "Patience", "Surveys", "Else", "More", "Rest", "Sea"]
-    return [
-        paper(
-            n,
-            f"{names[n % 9]} {'and learning' if n % 35 == 0 else ''} {n}",
-            f"{'Of graphs. ' * (n % 11 == 0)}{'Trees. ' * (n % 13 == 0)}{FILLER[: 31 * (n % 60)]}",
-            upvotes=200 if n % 5 == 0 else 0,
-            categories=("cs.LG",) if n % 17 == 0 else ("cs.CL",),
-        )
-        for n in range(count)
-    ]

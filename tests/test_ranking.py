@@ -18,7 +18,7 @@ from bot.frequencies import shipped
 from bot.keywords import Document, Keyword
 from bot.model import Channel, ChannelRef, Paper, Subscription
 from bot.query import PHRASE, PREFIX, WORDS, Clause, Item, Query, parse
-from bot.ranking import BACKGROUND_MIN, LINE, Profile, Verdict
+from bot.ranking import BACKGROUND_MIN, BASE, LINE, NO_PAST, Background, Profile, Verdict
 from bot.text import pattern, prefix_pattern, stem, tokens
 
 REF = ChannelRef("terminal", "local", "main")
@@ -52,6 +52,11 @@ def documents() -> tuple[Document, ...]:
     return tuple(map(Document, week()))
 
 
+@cache
+def past() -> Background:
+    return Background(documents())
+
+
 def channel(*queries: str, weight: float = 1.0, strictness: str | float = "normal") -> Channel:
     subscriptions = tuple(
         Subscription(number, parse(query), weight) for number, query in enumerate(queries, start=1)
@@ -73,7 +78,7 @@ def abstract_of_mean_length(*words: str) -> str:
 
 def test_without_background_one_mention_of_the_weakest_keyword_is_the_line() -> None:
     paper = Paper("arxiv:1", "T", abstract_of_mean_length("diffusion"))
-    profile = Profile(channel("diffusion", "Langevin"), [])
+    profile = Profile(channel("diffusion", "Langevin"), NO_PAST)
 
     verdict = profile.judge(paper)
 
@@ -82,7 +87,7 @@ def test_without_background_one_mention_of_the_weakest_keyword_is_the_line() -> 
 
 def test_a_mention_exactly_at_the_line_passes() -> None:
     mentioned = Paper("arxiv:1", "T", abstract_of_mean_length("diffusion"))
-    profile = Profile(channel("diffusion"), [])
+    profile = Profile(channel("diffusion"), NO_PAST)
     profile.line *= profile.judge(mentioned).score / LINE
 
     verdict = profile.judge(mentioned)
@@ -92,7 +97,7 @@ def test_a_mention_exactly_at_the_line_passes() -> None:
 
 
 def test_a_title_counts_more_than_an_abstract_and_more_mentions_more_than_one() -> None:
-    profile = Profile(channel("diffusion"), [])
+    profile = Profile(channel("diffusion"), NO_PAST)
     once = profile.judge(Paper("arxiv:1", "T", abstract_of_mean_length("diffusion")))
     twice = profile.judge(Paper("arxiv:1", "T", abstract_of_mean_length("diffusion", "diffusion")))
     title = profile.judge(Paper("arxiv:1", "Diffusion", abstract_of_mean_length()))
@@ -105,7 +110,7 @@ def test_a_title_counts_more_than_an_abstract_and_more_mentions_more_than_one() 
 def test_a_rarer_keyword_weighs_more() -> None:
     paper = Paper("arxiv:1", "T", "Langevin diffusion")
 
-    found = points(Profile(channel("diffusion", "Langevin"), []).judge(paper))
+    found = points(Profile(channel("diffusion", "Langevin"), NO_PAST).judge(paper))
 
     assert found['"Langevin" in abstract'] > found['"diffusion" in abstract']
 
@@ -114,7 +119,7 @@ def test_a_phrase_with_small_words_weighs_more_than_its_words_and_less_than_an_u
     None
 ):
     weight = {
-        query: Profile(channel(query), []).line
+        query: Profile(channel(query), NO_PAST).line
         for query in ("mixture", "experts", '"mixture of experts"', '"zyxx of wvut"')
     }
 
@@ -132,7 +137,7 @@ def test_a_weight_doubles_its_part_and_says_so() -> None:
         plain, subscriptions=(plain.subscriptions[0], replace(plain.subscriptions[1], weight=2))
     )
 
-    one, two = (points(Profile(c, []).judge(paper)) for c in (plain, heavy))
+    one, two = (points(Profile(c, NO_PAST).judge(paper)) for c in (plain, heavy))
 
     assert two['"Langevin" in title (×2)'] == pytest.approx(2 * one['"Langevin" in title'])
     assert two['"diffusion" in title and abstract'] == one['"diffusion" in title and abstract']
@@ -144,14 +149,14 @@ def test_a_keyword_of_two_subscriptions_counts_once_at_its_best_weight() -> None
         REF, (Subscription(1, parse("diffusion")), Subscription(2, parse("Diffusions|RAG"), 3))
     )
 
-    found = points(Profile(doubled, []).judge(paper))
+    found = points(Profile(doubled, NO_PAST).judge(paper))
 
     assert list(found) == ['"diffusion" in title (×3)']
 
 
 def test_of_synonyms_the_strongest_counts() -> None:
     paper = Paper("arxiv:1", "T", "Diffusion, diffusion and Langevin")
-    profile = Profile(channel("diffusion|Langevin"), [])
+    profile = Profile(channel("diffusion|Langevin"), NO_PAST)
 
     verdict = profile.judge(paper)
 
@@ -160,15 +165,15 @@ def test_of_synonyms_the_strongest_counts() -> None:
 
 @with_real_papers
 def test_a_synonym_more_never_lowers_a_score() -> None:
-    one = Profile(channel("Langevin"), [])
-    two = Profile(channel("Langevin|diffusion|score"), [])
+    one = Profile(channel("Langevin"), NO_PAST)
+    two = Profile(channel("Langevin|diffusion|score"), NO_PAST)
     two.line = one.line
 
     assert all(one.judge(p).score <= two.judge(p).score for p in week()[:400])
 
 
 def test_a_paper_without_abstract_is_judged_by_its_title() -> None:
-    profile = Profile(channel("0", "diffusion"), [])
+    profile = Profile(channel("0", "diffusion"), NO_PAST)
 
     assert points(profile.judge(Paper("arxiv:1", "0"))).keys() == {'"0" in title'}
     assert profile.judge(Paper("arxiv:1", "")).reasons == ()
@@ -178,7 +183,7 @@ def test_a_paper_without_abstract_is_judged_by_its_title() -> None:
 @pytest.mark.parametrize("weight", [0.5, 1.0, 2.0])
 def test_a_subscription_of_filters_gives_the_line_times_its_weight(weight: float) -> None:
     paper = Paper("arxiv:1", "T", authors=("Yejin Choi",), categories=("cs.CL",))
-    profile = Profile(channel("cat:cs -cat:cs.CV", weight=weight), [])
+    profile = Profile(channel("cat:cs -cat:cs.CV", weight=weight), NO_PAST)
 
     verdict = profile.judge(paper)
 
@@ -187,7 +192,7 @@ def test_a_subscription_of_filters_gives_the_line_times_its_weight(weight: float
 
 
 def test_words_beside_a_filter_that_would_do_only_add() -> None:
-    profile = Profile(channel('author:"Yejin Choi"|reasoning'), [])
+    profile = Profile(channel('author:"Yejin Choi"|reasoning'), NO_PAST)
     silent = Paper("arxiv:1", "Rhyme", authors=("Yejin Choi",))
     both = replace(silent, title="Reasoning")
 
@@ -198,7 +203,7 @@ def test_words_beside_a_filter_that_would_do_only_add() -> None:
 
 
 def test_an_author_beside_words_adds_a_reason() -> None:
-    profile = Profile(channel('author:"Yejin Choi" reasoning', "reasoning"), [])
+    profile = Profile(channel('author:"Yejin Choi" reasoning', "reasoning"), NO_PAST)
     hers = profile.judge(Paper("arxiv:1", "Reasoning", authors=("Yejin Choi",)))
     other = profile.judge(Paper("arxiv:1", "Reasoning", authors=("Ann Lee",)))
 
@@ -208,7 +213,7 @@ def test_an_author_beside_words_adds_a_reason() -> None:
 
 
 def test_upvotes_help_only_a_paper_that_passed_without_them() -> None:
-    profile = Profile(channel("diffusion", "cat:cs.CL", weight=1), [])
+    profile = Profile(channel("diffusion", "cat:cs.CL", weight=1), NO_PAST)
     weak = Paper("arxiv:1", "T", abstract_of_mean_length("diffusion") + " lorem" * 300)
     strong = Paper("arxiv:1", "Diffusion")
 
@@ -223,7 +228,7 @@ def test_a_blocked_paper_keeps_its_score_and_does_not_pass() -> None:
     muted = replace(channel("diffusion"), muted=(parse("survey"),))
     paper = Paper("arxiv:1", "Diffusion: a survey", upvotes=9)
 
-    verdict = Profile(muted, []).judge(paper)
+    verdict = Profile(muted, NO_PAST).judge(paper)
 
     assert not verdict.passed
     assert points(verdict).keys() == {'"diffusion" in title'}
@@ -231,14 +236,14 @@ def test_a_blocked_paper_keeps_its_score_and_does_not_pass() -> None:
 
 
 def test_a_channel_without_subscriptions_brings_nothing() -> None:
-    verdict = Profile(Channel(REF), []).judge(Paper("arxiv:1", "T", upvotes=99))
+    verdict = Profile(Channel(REF), NO_PAST).judge(Paper("arxiv:1", "T", upvotes=99))
 
     assert (verdict.score, verdict.reasons, verdict.passed) == (0, (), False)
 
 
 def test_a_strictness_may_be_any_number() -> None:
     for strictness in (2, 2.0, "normal"):
-        assert Profile(channel("diffusion", strictness=strictness), []).line > 0
+        assert Profile(channel("diffusion", strictness=strictness), NO_PAST).line > 0
 
 
 # ---- the line, on real papers
@@ -246,14 +251,14 @@ def test_a_strictness_may_be_any_number() -> None:
 
 @with_real_papers
 def test_with_a_background_the_line_is_so_many_deviations_over_the_mean() -> None:
-    loose = Profile(channel("diffusion", strictness=0.0), documents())
+    loose = Profile(channel("diffusion", strictness=0.0), past())
     raws = [loose_raw(loose, paper) for paper in week()]
     mean = math.fsum(raws) / len(raws)
     deviation = math.sqrt(math.fsum((raw - mean) ** 2 for raw in raws) / len(raws))
 
     for tau in (3.0, 4.5):
-        line = Profile(channel("diffusion", strictness=tau), documents()).line
-        assert line == pytest.approx(mean + tau * deviation, rel=1e-3)
+        line = Profile(channel("diffusion", strictness=tau), past()).line
+        assert line == pytest.approx(BASE + mean + tau * deviation, rel=1e-3)
 
 
 def loose_raw(profile: Profile, paper: Paper) -> float:
@@ -261,22 +266,34 @@ def loose_raw(profile: Profile, paper: Paper) -> float:
 
 
 @with_real_papers
-def test_the_line_is_never_below_one_mention() -> None:
-    floors = [
-        Profile(channel("quantization", strictness=tau), documents()).line for tau in (0.0, 0.1)
+def test_a_mention_of_a_rarer_keyword_is_worth_more_in_its_channel() -> None:
+    scores = [
+        Profile(channel(word), past())
+        .judge(Paper("arxiv:1", "T", abstract_of_mean_length(word)))
+        .score
+        for word in ("model", "quantization", "Langevin")
     ]
-    mention = Paper("arxiv:1", "T", abstract_of_mean_length("quantization"))
-    profile = Profile(channel("quantization", strictness=0.0), documents())
 
-    assert floors[0] == floors[1]
-    assert profile.judge(mention).score == pytest.approx(LINE, abs=0.02)
+    assert scores == sorted(scores)
+    assert scores[0] < LINE < scores[-1]
+
+
+@with_real_papers
+def test_a_profile_at_another_strictness_is_that_of_such_a_channel() -> None:
+    normal = Profile(channel(*QUERIES), past())
+
+    for strictness in ("loose", "strict", 0.1):
+        other = Profile(channel(*QUERIES, strictness=strictness), past())
+        assert other.line == normal.at(strictness).line
+        verdicts = [other.judge(paper) for paper in week()[:80]]
+        assert verdicts == [normal.at(strictness).judge(paper) for paper in week()[:80]]
 
 
 @with_real_papers
 def test_too_small_a_background_is_none() -> None:
-    small = Profile(channel(*QUERIES), documents()[: BACKGROUND_MIN - 1])
+    small = Profile(channel(*QUERIES), Background(documents()[: BACKGROUND_MIN - 1]))
 
-    assert small.line == Profile(channel(*QUERIES), []).line
+    assert small.line == Profile(channel(*QUERIES), NO_PAST).line
 
 
 @with_real_papers
@@ -284,7 +301,7 @@ def test_stricter_never_admits_more() -> None:
     lines = []
     admitted: list[set[str]] = []
     for strictness in ("loose", "normal", "strict", 4.0):
-        profile = Profile(channel(*QUERIES, strictness=strictness), documents())
+        profile = Profile(channel(*QUERIES, strictness=strictness), past())
         lines.append(profile.line)
         admitted.append({p.id for p in week() if profile.judge(p).passed})
 
@@ -295,7 +312,7 @@ def test_stricter_never_admits_more() -> None:
 @with_real_papers
 @pytest.mark.parametrize("background", [False, True])
 def test_the_reasons_sum_to_the_score_that_is_shown(background: bool) -> None:
-    profile = Profile(channel(*QUERIES, weight=1.7), documents() if background else [])
+    profile = Profile(channel(*QUERIES, weight=1.7), past() if background else NO_PAST)
 
     for paper in week():
         verdict = profile.judge(paper)
@@ -309,7 +326,7 @@ def test_the_reasons_sum_to_the_score_that_is_shown(background: bool) -> None:
 @with_real_papers
 def test_a_subscription_more_never_costs_a_paper_anything() -> None:
     for count in range(1, len(QUERIES)):
-        few, more = (Profile(channel(*QUERIES[:n]), []) for n in (count, count + 1))
+        few, more = (Profile(channel(*QUERIES[:n]), NO_PAST) for n in (count, count + 1))
         assert more.line <= few.line
         for paper in week()[:300]:
             before, after = few.judge(paper), more.judge(paper)
@@ -320,8 +337,8 @@ def test_a_subscription_more_never_costs_a_paper_anything() -> None:
 @with_real_papers
 def test_the_same_papers_give_the_same_verdicts_in_any_order() -> None:
     papers = week()[:300]
-    there = Profile(channel(*QUERIES), documents())
-    back = Profile(channel(*QUERIES), documents()[::-1])
+    there = Profile(channel(*QUERIES), past())
+    back = Profile(channel(*QUERIES), Background(documents()[::-1]))
 
     assert there.line == back.line
     assert [there.judge(p) for p in papers] == [back.judge(p) for p in papers]
@@ -333,10 +350,10 @@ def test_the_same_papers_give_the_same_verdicts_in_any_order() -> None:
 def test_the_library_corrects_the_shipped_frequencies() -> None:
     rare = channel("galaxy", "transformer", strictness=0.0)
     paper = Paper("arxiv:1", "Galaxy transformer")
-    stars = [Document(Paper(f"arxiv:{n}", "Galaxy")) for n in range(BACKGROUND_MIN)]
+    stars = Background([Document(Paper(f"arxiv:{n}", "Galaxy")) for n in range(BACKGROUND_MIN)])
 
     found = points(Profile(rare, stars).judge(paper))
-    before = points(Profile(rare, []).judge(paper))
+    before = points(Profile(rare, NO_PAST).judge(paper))
 
     assert before['"galaxy" in title'] > before['"transformer" in title']
     assert found['"galaxy" in title'] < found['"transformer" in title']
@@ -439,8 +456,8 @@ _PAPERS = st.builds(
 def test_where_only_filters_choose_upvotes_count_as_in_any_channel() -> None:
     paper = Paper("arxiv:1", "Diffusion", categories=("cs.CL",), upvotes=41)
 
-    filters = points(Profile(channel("cat:cs.CL"), []).judge(paper))
-    keywords = points(Profile(channel("diffusion"), []).judge(paper))
+    filters = points(Profile(channel("cat:cs.CL"), NO_PAST).judge(paper))
+    keywords = points(Profile(channel("diffusion"), NO_PAST).judge(paper))
 
     assert 0.5 < filters["41 upvotes"] / keywords["41 upvotes"] < 2
 
@@ -449,8 +466,8 @@ def test_where_only_filters_choose_upvotes_count_as_in_any_channel() -> None:
 @given(st.lists(_QUERIES, min_size=1, max_size=4), _QUERIES, _PAPERS)
 def test_for_any_channel_more_is_more(queries: list[Query], added: Query, paper: Paper) -> None:
     subscriptions = tuple(Subscription(n, q) for n, q in enumerate(queries, 1))
-    few = Profile(Channel(REF, subscriptions), [])
-    more = Profile(Channel(REF, (*subscriptions, Subscription(99, added))), [])
+    few = Profile(Channel(REF, subscriptions), NO_PAST)
+    more = Profile(Channel(REF, (*subscriptions, Subscription(99, added))), NO_PAST)
 
     before, after = few.judge(paper), more.judge(paper)
 

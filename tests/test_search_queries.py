@@ -17,7 +17,7 @@ from bot.errors import UserError
 from bot.model import Channel, ChannelRef, Origin, Paper, Record, Subscription
 from bot.ports import Search
 from bot.query import parse
-from bot.ranking import Profile
+from bot.ranking import NO_PAST, Profile
 from bot.text import GLUE, sentences, tokens
 from tests.fakes import MemoryLibrary
 
@@ -129,6 +129,7 @@ async def test_filters_and_fields_decide(index: PaperIndex, text: str, found: li
         ("https://arxiv.org/abs/2611.00002v1", B),
         ("https://arxiv.org/pdf/2611.00002", B),
         ("<https://arxiv.org/abs/2611.00002>", B),
+        ("<https://arxiv.org/abs/2611.00002|a paper on dialogue>", B),
         ("https://huggingface.co/papers/2611.00002", B),
         ("10.1038/dialogue", D),
         ("https://doi.org/10.1038/dialogue", D),
@@ -218,6 +219,8 @@ def test_a_channel_that_subscribes_to_a_phrase_of_a_sample_paper_gets_it(record:
     phrase = next(f'"{a} {b}"' for a, b in pairwise(telling) if f"{a} {b}" in paper.abstract)
     subscription = Subscription(1, parse(phrase))
 
-    verdict = Profile(Channel(ChannelRef("none", "none", "none"), (subscription,)), []).judge(paper)
+    verdict = Profile(Channel(ChannelRef("none", "none", "none"), (subscription,)), NO_PAST).judge(
+        paper
+    )
 
     assert verdict.passed

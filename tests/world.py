@@ -11,6 +11,7 @@ from bot.feedback_answers import FeedbackAnswers
 from bot.model import Caller, ChannelRef, Origin, Paper, Record
 from bot.paper_answers import PaperAnswers, patterns_of
 from bot.ports import Page, PaperSearch, Search
+from bot.preview import Previews
 from bot.query import Query
 from bot.subscription_answers import SubscriptionAnswers
 from bot.text import Field
@@ -73,8 +74,9 @@ class World:
             lambda: self.now,
         )  # fmt: skip
         subscriptions = SubscriptionAnswers(
-            self.store, self.library, self.ledger, self.digests, self.index, self.people,
-            lambda: self.now,
+            self.store, self.library, self.ledger, self.digests,
+            Previews(self.library, self.digests, self.index, lambda: self.now),
+            self.index, self.people, lambda: self.now,
         )  # fmt: skip
         self.answers = Answers(
             self.store, self.library, self.ledger, self.digests, papers, subscriptions,

@@ -69,7 +69,7 @@ class Interests:
         self._random.shuffle(self._runs)
         del self._runs[KEYWORDS:]
         self._chances = [*accumulate(1 / (10 + n) for n in range(len(self._runs)))]
-        self._authors = [a for p in found for a in p.authors if re.fullmatch(r"[\w. -]+", a)]
+        self._authors = [a for p in found for a in p.authors if re.fullmatch(r"[\w. -]{3,60}", a)]
         self._categories = [category for paper in found for category in paper.categories]
         self._parse = lru_cache(20_000)(parse)
 
