@@ -18,8 +18,9 @@ VOTED_PAPERS = 500  # of a channel that count, the last voted on
 _TERMS = 50
 _DISLIKED = 0.5  # of the mean of the disliked papers is subtracted
 _FOR, _AGAINST = 0.5, -0.25  # the heaviest weights
-# One dislike counts for a third of many. At full weight it took 29 % of the other papers from a
-# channel in the mean, and up to 48 %; at a third 15 % (a week of arXiv, six broad keywords)
+# One vote counts for a third of many. At full weight one dislike took 29 % of the other papers from a
+# channel in the mean, and up to 48 %; at a third 15 %. One like changed how many papers passed by
+# 0.25 to 1.58 times; at a third by 0.87 to 1.53 (a week of arXiv, six broad keywords)
 _DOUBT = 2
 
 # Words of grammar rather than of a subject; in abstracts some of them are rare enough to weigh much
@@ -66,14 +67,18 @@ def learn(
     weights = {key: _FOR * by / most for key, by in for_it.items()}
     weights |= {key: -_AGAINST * by / strongest for key, by in against.items()}
     heaviest = sorted(weights, key=lambda key: (-abs(weights[key]), key))[:_TERMS]
-    sure = len(disliked) / (len(disliked) + _DOUBT)
+    sure = {True: _sure(liked), False: _sure(disliked)}
     forms = _forms((*liked, *disliked))
     learned = [
-        Learned(key, forms[key], round(weights[key] * (1.0 if key in for_it else sure), 4))
+        Learned(key, forms[key], round(weights[key] * sure[key in for_it], 4))
         for key in heaviest
         if key not in forgotten
     ]
     return tuple(sorted(learned, key=lambda word: (-abs(word.weight), word.stem)))
+
+
+def _sure(votes: Sequence[Paper]) -> float:
+    return len(votes) / (len(votes) + _DOUBT)
 
 
 def own_words(channel: Channel) -> IsOwn:
