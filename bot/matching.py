@@ -23,11 +23,12 @@ import numpy as np
 from bot.interests import Batch, Interests, Looked
 from bot.keywords import UNIT, Document, rounded
 from bot.model import Channel, ChannelRef, Learned
-from bot.postings import Floats, Ints, Slices, distinct, ints, nths
+from bot.postings import Bools, Floats, Ints, Slices, distinct, ints, nths
 from bot.ranking import (
     LINE,
     USUAL,
     Background,
+    Past,
     Profile,
     free_hundredths,
     hundredths,
@@ -50,7 +51,8 @@ class _Standing:
     count: int
     muted: tuple[int, ...]
     tau: float
-    line: float = 0.0  # 0: not calibrated yet
+    past: Past | None = None  # None: not calibrated yet
+    line: float = 0.0
     profile: Profile | None = None  # where words were learned
 
 
@@ -59,15 +61,26 @@ class Matches:
     """For each channel the papers that pass, best first."""
 
     documents: Sequence[Document]
-    slices: dict[ChannelRef, tuple[int, int]]
+    channels: dict[ChannelRef, int]
+    ends: Ints  # of each channel's slice of the next two
     papers: Ints
     hundredths: Ints
+    top: Ints  # of each channel the paper with most points, whether it passes or not
+    top_hundredths: Ints
 
     def of(self, ref: ChannelRef) -> list[tuple[Document, float]]:
         """With their points; equal points: the newer first, then by id."""
-        start, end = self.slices.get(ref, (0, 0))
-        pairs = zip(self.papers[start:end], self.hundredths[start:end], strict=True)
-        return [(self.documents[n], int(points) / 100) for n, points in pairs]
+        n = self.channels.get(ref)
+        if n is None:
+            return []
+        span = slice(int(self.ends[n - 1]) if n else 0, int(self.ends[n]))
+        pairs = zip(self.papers[span].tolist(), self.hundredths[span].tolist(), strict=True)
+        return [(self.documents[paper], points / 100) for paper, points in pairs]
+
+    def best(self, ref: ChannelRef) -> tuple[Document, float]:
+        """What comes nearest, by its words alone: muted or below the line."""
+        n = self.channels[ref]
+        return self.documents[int(self.top[n])], int(self.top_hundredths[n]) / 100
 
 
 def _newest_first(documents: Sequence[Document]) -> Ints:
@@ -241,23 +254,35 @@ class Matcher:
                 total[span] += raws.sum(axis=1)
                 squares[span] += (raws * raws).sum(axis=1)
         floors = chosen.floors(which, keywords.idf()[scoring])
+        papers = len(self._background)
         for n, standing in enumerate(standings):
-            if standing.profile:
-                standing.line = standing.profile.line
-                continue
-            papers, floor = len(self._background), float(floors[n])
-            standing.line = line_of(int(total[n]), int(squares[n]), papers, floor, standing.tau)
+            past = Past(int(total[n]), int(squares[n]), papers, float(floors[n]))
+            standing.past = past
+            standing.line = (
+                standing.profile.line if standing.profile else line_of(past, standing.tau)
+            )
+
+    def profile(self, channel: Channel) -> Profile:
+        """Of a channel as it was put; it costs little, because all is known."""
+        self.calibrate()
+        standing = self._channels[channel.ref]
+        if standing.profile:
+            return standing.profile
+        weights = self._queries.keywords.idf_of
+        profile = Profile(channel, self._background, past=standing.past)
+        for keyword in profile.keywords:
+            self._background.note(keyword, weights(keyword))
+        return profile
 
     def match(self, documents: Sequence[Document]) -> Matches:
+        """What passes in each channel, as if each pair were judged alone."""
         self.calibrate()
         refs, standings = list(self._channels), list(self._channels.values())
         chosen = _Chosen(standings, self._query, self._weight, self._shared)
         lines = np.array([standing.line for standing in standings])
         queries = distinct(chosen.query)
         muted = distinct(ints(chain.from_iterable(s.muted for s in standings)))
-        mutes = [*nths(*self._mutes(standings, muted), len(standings))]
         asked = self._queries.asked(distinct(np.concatenate((queries, muted))))
-        learned = {n: s.profile for n, s in enumerate(standings) if s.profile}
         batches = [Batch(documents[n : n + PAPERS]) for n in range(0, len(documents), PAPERS)]
         looks = []
         silent = np.zeros((len(muted), 0), np.bool_)
@@ -266,46 +291,65 @@ class Matcher:
             looked, muting = self._queries.look(batch, found, queries, muted)
             looks.append(looked)
             silent = np.concatenate((silent, muting), axis=1)
-        votes = np.array([upvotes_raw(max(0, d.paper.upvotes)) for d in documents])
-        rank = _newest_first(documents)
-        passed: list[Ints] = []
+        sieve = _Sieve(documents, standings, lines, muted, silent)
+        passed = [np.zeros((3, 0), np.int64)]
+        top, top_points = np.zeros((2, len(refs)), np.int64)
         for span in chosen.spans(looks, len(documents)) if looks else ():
             sums = np.concatenate([
                 chosen.sums(span, looked, batch.size, lines)
                 for batch, looked in zip(batches, looks, strict=True)
             ], axis=1)  # fmt: skip
-            judged = [
-                _judged(n, learned[n], documents, sums[n - span.start])
-                for n in range(span.start, span.stop)
-                if n in learned
-            ]
-            channel, paper = np.nonzero(sums >= 100 * LINE)
-            points = sums[channel, paper]
-            channel += span.start
-            kept = np.isin(channel, list(learned), invert=True) if learned else channel >= 0
-            for has, nth in mutes:
-                kept &= ~(has[channel] & silent[nth[channel], paper])
-            channel, paper, points = channel[kept], paper[kept], points[kept]
-            points += hundredths(votes[paper], lines[channel])
-            rows = np.stack((channel, paper, points.astype(np.int64)))
-            channel, paper, points = rows = np.concatenate([rows, *judged], axis=1)
-            passed.append(rows[:, np.lexsort((rank[paper], -points, channel))])
-        channel, papers, points = np.concatenate([np.zeros((3, 0), np.int64), *passed], axis=1)
-        ends = np.searchsorted(channel, np.arange(len(refs)), side="right").tolist()
-        return Matches(
-            documents, dict(zip(refs, pairwise([0, *ends]), strict=True)), papers, points
-        )
+            passed.append(sieve.passed(span, sums))
+            top[span] = sums.argmax(axis=1)
+            top_points[span] = sums.max(axis=1)
+        channel, papers, points = np.concatenate(passed, axis=1)
+        ends = np.searchsorted(channel, np.arange(len(refs)), side="right")
+        channels = {ref: n for n, ref in enumerate(refs)}
+        return Matches(documents, channels, ends, papers, points, top, top_points)
 
-    @staticmethod
-    def _mutes(standings: Sequence[_Standing], muted: Ints) -> tuple[Ints, Ints]:
-        """Which channel, and which of *muted*, for each muted query of each channel."""
+
+class _Sieve:
+    """Keeps what passes of sums in hundredths of points."""
+
+    def __init__(
+        self,
+        documents: Sequence[Document],
+        standings: Sequence[_Standing],
+        lines: Floats,
+        muted: Ints,
+        silent: Bools,
+    ) -> None:
+        """*silent* tells which of the *muted* queries admits which paper."""
+        self._documents = documents
+        self._lines = lines
+        self._silent = silent
+        self._learned = {n: s.profile for n, s in enumerate(standings) if s.profile}
         channel = np.repeat(np.arange(len(standings)), [len(s.muted) for s in standings])
-        query = ints(chain.from_iterable(s.muted for s in standings))
-        return channel, np.searchsorted(muted, query)
+        which = np.searchsorted(muted, ints(chain.from_iterable(s.muted for s in standings)))
+        self._mutes = [*nths(channel, which, len(standings))]
+        self._votes = np.array([upvotes_raw(max(0, d.paper.upvotes)) for d in documents])
+        self._rank = _newest_first(documents)
 
+    def passed(self, span: slice, sums: Floats) -> Ints:
+        """(channel, paper, hundredths) of the channels of the *span*, best first in each."""
+        channel, paper = np.nonzero(sums >= 100 * LINE)
+        points = sums[channel, paper]
+        channel += span.start
+        kept = np.ones(len(channel), np.bool_)
+        for has, nth in self._mutes:
+            kept &= ~(has[channel] & self._silent[nth[channel], paper])
+        learned = [n for n in range(span.start, span.stop) if n in self._learned]
+        kept &= ~np.isin(channel, learned)
+        channel, paper, points = channel[kept], paper[kept], points[kept]
+        points += hundredths(self._votes[paper], self._lines[channel])
+        rows = [np.stack((channel, paper, points.astype(np.int64)))]
+        rows += [self._judged(n, np.flatnonzero(sums[n - span.start])) for n in learned]
+        channel, paper, points = every = np.concatenate(rows, axis=1)
+        return every[:, np.lexsort((self._rank[paper], -points, channel))]
 
-def _judged(channel: int, profile: Profile, documents: Sequence[Document], sums: Floats) -> Ints:
-    """(channel, paper, hundredths) of those that pass, of all that its queries admit."""
-    verdicts = [(n, profile.judge(documents[n])) for n in np.flatnonzero(sums).tolist()]
-    rows = [(channel, n, round(100 * verdict.score)) for n, verdict in verdicts if verdict.passed]
-    return np.array(rows, np.int64).reshape(-1, 3).T
+    def _judged(self, channel: int, papers: Ints) -> Ints:
+        """Of a channel that has learned, given what its queries admit."""
+        judge = self._learned[channel].judge
+        verdicts = [(n, judge(self._documents[n])) for n in papers.tolist()]
+        rows = [(channel, n, round(100 * v.score)) for n, v in verdicts if v.passed]
+        return np.array(rows, np.int64).reshape(-1, 3).T

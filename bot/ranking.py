@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from bot.filters import Filter, compile_filter
 from bot.frequencies import idf, shipped
@@ -171,12 +172,21 @@ def floor_of(weights: Iterable[tuple[float, float]]) -> float:
     return min((weighted(weight, rounded(UNIT * idf)) for weight, idf in weights), default=USUAL)
 
 
-def line_of(total: int, squares: int, papers: int, floor: float, tau: float) -> float:
-    """So far over the mean of so many papers' raw weights, given their sums; else the *floor*."""
-    if papers < BACKGROUND_MIN:
-        return floor
-    deviation = math.sqrt(max(0, squares * papers - total * total)) / papers
-    return BASE + total / papers + tau * deviation
+class Past(NamedTuple):
+    """What a channel's line is made from: sums of raw weights and of their squares over past papers."""
+
+    total: int
+    squares: int
+    papers: int
+    floor: float
+
+
+def line_of(past: Past, tau: float) -> float:
+    """So many deviations over the mean, and some; the floor where the past is too short."""
+    if past.papers < BACKGROUND_MIN:
+        return past.floor
+    spread = max(0, past.squares * past.papers - past.total * past.total)
+    return BASE + (past.total + tau * math.sqrt(spread)) / past.papers
 
 
 def blended_idf(listed: float, holding: int, papers: int) -> float:
@@ -218,6 +228,10 @@ class Background:
             }
         return self._found[keyword]
 
+    def note(self, keyword: Keyword, idf: float) -> None:
+        """What a keyword weighs, where that is known already."""
+        self._idf[keyword] = idf
+
     def idf(self, keyword: Keyword) -> float:
         if keyword not in self._idf:
             if len(self._idf) >= _KEPT:
@@ -247,13 +261,17 @@ class Verdict:
 
 
 class Profile:
-    """A channel, compiled and calibrated. *line* is in raw units."""
+    """A channel, compiled and calibrated. *line* is in raw units.
+
+    Where somebody else has calibrated it, *past* tells what came of that.
+    """
 
     def __init__(
         self,
         channel: Channel,
         background: Background,
         learned: Sequence[Learned] = (),
+        past: Past | None = None,
     ) -> None:
         compiler = Compiler()
         self._rules = [
@@ -262,17 +280,21 @@ class Profile:
         self._muted = [compile_rule(0, 1.0, query, compiler) for query in channel.muted]
         self._learned = [(compiler.word(w.stem, f"“{w.word}”"), w.weight) for w in learned]
         self._background = background
-        self._past = self._sums()
-        self.line = line_of(*self._past, tau(channel.strictness))
+        self._past = past or self._calibrate()
+        self.line = line_of(self._past, tau(channel.strictness))
+
+    @property
+    def keywords(self) -> set[Keyword]:
+        """Those that score."""
+        return {keyword for rule in self._rules for keyword in rule.keywords}
 
     def at(self, strictness: str | float) -> Profile:
         """The same channel, stricter or looser."""
         other = copy(self)
-        other.line = line_of(*self._past, tau(strictness))
+        other.line = line_of(self._past, tau(strictness))
         return other
 
-    def _sums(self) -> tuple[int, int, int, float]:
-        """What ``line_of`` takes: over the past papers the sum of raw weights and of squares."""
+    def _calibrate(self) -> Past:
         background = self._background
         keywords = {(k, rule.weight) for rule in self._rules for k in rule.keywords}
         floor = floor_of((weight, background.idf(keyword)) for keyword, weight in keywords)
@@ -289,7 +311,7 @@ class Profile:
             raw = int(sum(part for _, part in parts))
             total += raw
             squares += raw * raw
-        return total, squares, len(background), floor
+        return Past(total, squares, len(background), floor)
 
     def _parts(self, outcomes: Iterable[Outcome]) -> list[tuple[str, float]]:
         """Named raw parts. A keyword of several subscriptions counts once, at its best weight."""

@@ -177,6 +177,30 @@ def test_each_kind_of_query_alone(query: str) -> None:
     assert singly(Profile(channel, background()), new()) == told(matches, channel)
 
 
+def test_a_profile_that_the_matcher_hands_out_judges_as_one_made_anew() -> None:
+    asked = channels(12)
+    together = matcher(asked)
+
+    for channel in asked:
+        alone, handed = Profile(channel, background()), together.profile(channel)
+        assert [alone.judge(d) for d in new()] == [handed.judge(d) for d in new()]
+        assert alone.at(4.0).line == handed.at(4.0).line
+
+
+def test_what_comes_nearest_is_told_where_nothing_passes() -> None:
+    strict = [replace(channel, strictness=10.0, muted=()) for channel in channels(30)]
+
+    matches = matcher(strict).match([Document(replace(d.paper, upvotes=0)) for d in new()])
+
+    quiet = [channel for channel in strict if not matches.of(channel.ref)]
+    for channel in quiet:
+        document, points = matches.best(channel.ref)
+        judged = Profile(channel, background())
+        assert points == judged.judge(document).score
+        assert points == max(judged.judge(d).score for d in new())
+    assert len(quiet) > 5
+
+
 def test_the_size_of_the_pieces_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = channels(30)
     whole = matcher(asked).match(new())
