@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 from bot import identity
@@ -43,24 +43,46 @@ def _author(wanted: str) -> Filter:
 
 
 def who(wanted: str) -> Callable[[str], bool]:
-    """Whether a listed author is the one; then all but the last word of the name may be missing."""
+    """Whether a listed author is the one."""
     name = name_parts(wanted)
-    surname = len(wanted.split()) == 1 or name[0] in _PARTICLES
+    surname = _is_surname(wanted, name)
 
     def is_wanted(author: str) -> bool:
         listed = name_parts(author)
-        if last_name(name) not in listed and last_name(name):
-            return False
         if surname and listed[-len(name) :] == name:
             return True
-        return _same_group(name, listed) or _same_person(name, listed)
+        return _same_person(name, listed) or _same_group(name, listed)
 
     return is_wanted
 
 
-def last_name(name: Sequence[str]) -> str:
-    """A word that whoever is wanted has in the name; "" where there is none such."""
-    return name[-1] if name[-1:] != ("the",) and name else ""
+def _is_surname(wanted: str, name: Sequence[str]) -> bool:
+    return len(wanted.split()) == 1 or name[0] in _PARTICLES
+
+
+class Names:
+    """Listed authors, by what decides quickly whether one can be wanted."""
+
+    def __init__(self, authors: Iterable[str]) -> None:
+        self._by_last: dict[str, list[str]] = {}
+        self._by_both: dict[tuple[str, str], list[str]] = {}
+        self._groups: list[str] = []
+        for author in authors:
+            name = name_parts(author)
+            if not _GROUPS.isdisjoint(name[-1:]):
+                self._groups.append(author)
+            if name:
+                self._by_last.setdefault(name[-1], []).append(author)
+                self._by_both.setdefault((name[-1], name[0][:1]), []).append(author)
+
+    def wanted(self, text: str) -> list[str]:
+        """Those that ``author:`` with this text admits."""
+        name, is_wanted = name_parts(text), who(text)
+        if _is_surname(text, name):
+            likely = self._by_last.get(name[-1], [])
+        else:
+            likely = self._by_both.get((name[-1], name[0][:1]), [])
+        return [author for author in (*likely, *self._groups) if is_wanted(author)]
 
 
 _PARTICLES = frozenset({

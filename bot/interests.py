@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from bot import identity
-from bot.filters import compile_filter, last_name, name_parts, who
+from bot.filters import Names, compile_filter
 from bot.keywords import Compiler, Document
 from bot.postings import Bools, Ints, Lists, Postings, Slices, digest, distinct, firsts, nths
 from bot.query import Item, Query
@@ -20,12 +20,11 @@ from bot.vocabulary import Found, Vocabulary
 _PLAIN, _FILTERED, _FREE, _ODD = range(4)  # kinds of queries
 
 
-class Batch:
-    """Some papers, and where their authors and categories are."""
+class Facts:
+    """Papers by what filters ask for."""
 
     def __init__(self, documents: Sequence[Document]) -> None:
-        self.documents = documents
-        self.size = len(documents)
+        self._documents = documents
         self._admitted: dict[Item, list[int]] = {}
 
     def admitted(self, item: Item) -> list[int]:
@@ -35,45 +34,36 @@ class Batch:
         return self._admitted[item]
 
     def _of(self, item: Item) -> Iterable[int]:
-        if item.field == "author":
-            return self._by(item.text)
-        if item.field == "cat":
-            return self._categories.get(item.text, ())
-        if item.field == "id":
-            return self._ids.get(identity.parse_id(item.text) or "", ())
-        admit = compile_filter(item)
-        return (n for n in range(self.size) if admit(self.documents[n].paper))
-
-    def _by(self, wanted: str) -> set[int]:
-        is_wanted = who(wanted)
-        last = last_name(name_parts(wanted))
-        authors = self._last_names.get(last, ()) if last else self._authors
-        return {n for author in authors if is_wanted(author) for n in self._authors[author]}
+        match item.field:
+            case "author":
+                return {n for name in self._names.wanted(item.text) for n in self._authors[name]}
+            case "cat":
+                return self._categories.get(item.text, ())
+            case "id":
+                return self._ids.get(identity.parse_id(item.text) or "", ())
+            case _:
+                admit = compile_filter(item)
+                return (n for n, document in enumerate(self._documents) if admit(document.paper))
 
     @cached_property
     def _categories(self) -> dict[str, list[int]]:
         """With archives."""
         return _index(
             {name for c in d.paper.categories for name in (c, c.partition(".")[0])}
-            for d in self.documents
+            for d in self._documents
         )
 
     @cached_property
     def _ids(self) -> dict[str, list[int]]:
-        return _index([d.paper.id] for d in self.documents)
+        return _index([d.paper.id] for d in self._documents)
 
     @cached_property
     def _authors(self) -> dict[str, list[int]]:
-        return _index(d.paper.authors for d in self.documents)
+        return _index(d.paper.authors for d in self._documents)
 
     @cached_property
-    def _last_names(self) -> dict[str, list[str]]:
-        """Authors by each word of their names."""
-        found: dict[str, list[str]] = {}
-        for author in self._authors:
-            for word in set(name_parts(author)):
-                found.setdefault(word, []).append(author)
-        return found
+    def _names(self) -> Names:
+        return Names(self._authors)
 
 
 def _index(values: Iterable[Iterable[str]]) -> dict[str, list[int]]:
@@ -91,6 +81,48 @@ class Looked:
     scored: Postings
     free: Slices
     free_papers: Ints
+
+
+Condition = tuple[Bools, Ints, bool]
+Met = tuple[Ints, Ints]  # rows of constraints, and papers that meet them by a filter
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Some queries, taken apart once for all batches of papers. Arrays of one tuple go together.
+
+    Conditions are clauses, one after the other: which queries have it, its row among the
+    *constraints*, and whether it is to be met or not.
+    """
+
+    keywords: Ints  # that decide about them
+    clause_keywords: tuple[Ints, Ints, Ints, Ints]  # clauses of one, and of several
+    plain: tuple[Ints, Ints]  # queries, and the clause of each
+    filtered: Ints
+    filtered_clauses: tuple[Ints, Ints]
+    filtered_conditions: list[Condition]
+    free: Ints
+    free_conditions: list[Condition]
+    odd: Ints
+    odd_conditions: list[Condition]
+    muted: Ints
+    muted_conditions: list[Condition]
+    constraints: Ints
+    filters: list[tuple[int, tuple[Item, ...]]]  # of the constraints that have some, by row
+
+    def met(self, documents: Sequence[Document], size: int) -> Iterator[Met]:
+        """By filters, for *size* documents at a time."""
+        facts = Facts(documents)
+        found = [
+            (row, paper)
+            for row, items in self.filters
+            for item in items
+            for paper in facts.admitted(item)
+        ]
+        rows, papers = np.array(found, np.int64).reshape(-1, 2).T
+        for first in range(0, len(documents), size):
+            here = (papers >= first) & (papers < first + size)
+            yield rows[here], papers[here] - first
 
 
 class Interests:
@@ -160,29 +192,64 @@ class Interests:
         """(which of *queries*, keyword)."""
         return self._scoring.of_these(queries)
 
-    def asked(self, queries: Ints) -> Ints:
-        """All keywords that decide about these queries."""
-        clauses = [lists.of_these(queries)[1] for lists in (self._needed, self._excluded)]
-        return distinct(self._clause_keywords.of_these(distinct(np.concatenate(clauses)))[1])
-
-    def look(self, batch: Batch, found: Found, queries: Ints, muted: Ints) -> tuple[Looked, Bools]:
-        """With what the *muted* ones, which only decide, admit: [muted, paper]. Both ascend."""
-        every = distinct(np.concatenate((queries, muted)))
-        words = self.keywords.weigh(found, self.asked(every), batch.size)
-        clauses = self._clause_postings(words, every, batch.size)
+    def select(self, queries: Ints, muted: Ints) -> Selection:
+        """*muted* ones only decide. Both ascend."""
         kinds = np.array(self._kinds, np.int64)[queries]
-        held = Held(clauses, self._constraints(queries[kinds != _PLAIN], muted), batch.size)
-        for row, clause in enumerate(held.clauses):
-            for item in self._clause_filters[clause]:
-                held.rows[row, batch.admitted(item)] = True
-        parts = [
-            self._filtered(queries[kinds == _FILTERED], clauses, held),
-            self._odd_parts(queries[kinds == _ODD], held, batch),
+        plain, filtered, free, odd = (queries[kinds == kind] for kind in range(4))
+        clauses = self._clauses_of(np.concatenate((queries, muted)))
+        which, keyword = self._clause_keywords.of_these(clauses)
+        constraints = self._clauses_of(np.concatenate((filtered, free, odd, muted)))
+        row = np.zeros(len(self._clauses), np.int64)
+        row[constraints] = np.arange(len(constraints))
+        filters = [
+            (n, self._clause_filters[clause]) for n, clause in enumerate(constraints.tolist())
         ]
+        plain_at, plain_clause = self._needed.of_these(plain)
+        single = np.bincount(which, minlength=len(clauses))[which] == 1
+        return Selection(
+            keywords=distinct(keyword),
+            clause_keywords=(
+                clauses[which[single]], keyword[single], clauses[which[~single]], keyword[~single]
+            ),
+            plain=(plain[plain_at], plain_clause),
+            filtered=filtered,
+            filtered_clauses=self._needed.of_these(filtered),
+            filtered_conditions=self._conditions(filtered, row),
+            free=free,
+            free_conditions=self._conditions(free, row),
+            odd=odd,
+            odd_conditions=self._conditions(odd, row),
+            muted=muted,
+            muted_conditions=self._conditions(muted, row),
+            constraints=constraints,
+            filters=[(n, items) for n, items in filters if items],
+        )  # fmt: skip
+
+    def _clauses_of(self, queries: Ints) -> Ints:
+        return distinct(np.concatenate([
+            lists.of_these(queries)[1] for lists in (self._needed, self._excluded)
+        ]))  # fmt: skip
+
+    def _conditions(self, queries: Ints, row: Ints) -> list[Condition]:
+        """Clause after clause: which of the queries have it, its row, and whether it is to be met."""
+        return [
+            (has, row[nth], wanted)
+            for lists, wanted in ((self._needed, True), (self._excluded, False))
+            for has, nth in nths(*lists.of_these(queries), len(queries))
+        ]
+
+    def look(
+        self, documents: Sequence[Document], found: Found, chosen: Selection, met: Met
+    ) -> tuple[Looked, Bools]:
+        """With what the muted ones admit: [muted, paper]."""
+        words = self.keywords.weigh(found, chosen.keywords, len(documents))
+        clauses = self._clause_postings(words, chosen, len(documents))
+        held = _held(clauses, chosen, len(documents), met)
+        parts = [self._filtered(clauses, held, chosen), self._odd_parts(held, documents, chosen)]
         starts, counts = np.zeros((2, len(self)), np.int64)
-        which, clause = self._needed.of_these(plain := queries[kinds == _PLAIN])
-        starts[plain[which]] = clauses.slices.starts[clause]
-        counts[plain[which]] = clauses.slices.counts[clause]
+        plain, clause = chosen.plain
+        starts[plain] = clauses.slices.starts[clause]
+        counts[plain] = clauses.slices.counts[clause]
         offset = len(clauses.papers)
         for part in parts:
             starts += np.where(part.slices.counts, part.slices.starts + offset, 0)
@@ -194,80 +261,61 @@ class Interests:
             np.concatenate([clauses.raws, *(part.raws for part in parts)]),
             np.concatenate([clauses.keywords, *(part.keywords for part in parts)]),
         )
-        free = queries[kinds == _FREE]
-        which, papers = np.nonzero(self._admitted(free, held))
-        numbers = free[which]
-        odd = self._free_odd(queries[kinds == _ODD], held, batch)
+        which, papers = np.nonzero(_admitted(len(chosen.free), chosen.free_conditions, held))
+        numbers = chosen.free[which]
+        odd = self._free_odd(held, documents, chosen)
         if len(odd):
             numbers, papers = np.concatenate((np.stack((numbers, papers)), odd.T), axis=1)
             order = np.argsort(numbers, kind="stable")
             numbers, papers = numbers[order], papers[order]
         looked = Looked(scored, Slices.of(numbers, len(self)), papers)
-        return looked, self._admitted(muted, held)
+        return looked, _admitted(len(chosen.muted), chosen.muted_conditions, held)
 
-    def _constraints(self, queries: Ints, muted: Ints) -> Ints:
-        every = np.concatenate((queries, muted))
-        return distinct(np.concatenate([
-            lists.of_these(every)[1] for lists in (self._needed, self._excluded)
-        ]))  # fmt: skip
-
-    def _clause_postings(self, words: Postings, queries: Ints, papers: int) -> Postings:
+    def _clause_postings(self, words: Postings, chosen: Selection, papers: int) -> Postings:
         """Where a clause has several keywords, a paper counts for the strongest."""
-        lists = [found.of_these(queries)[1] for found in (self._needed, self._excluded)]
-        clauses = distinct(np.concatenate(lists))
         starts, counts = np.zeros((2, len(self._clauses)), np.int64)
-        which, keyword = self._clause_keywords.of_these(clauses)
-        single = np.bincount(which, minlength=len(clauses))[which] == 1
-        starts[clauses[which[single]]] = words.slices.starts[keyword[single]]
-        counts[clauses[which[single]]] = words.slices.counts[keyword[single]]
-        order, element = words.slices.of_these(keyword[~single])
-        key = clauses[which[~single]][order] * papers + words.papers[element]
+        single, single_keyword, several, several_keyword = chosen.clause_keywords
+        starts[single] = words.slices.starts[single_keyword]
+        counts[single] = words.slices.counts[single_keyword]
+        order, element = words.slices.of_these(several_keyword)
+        key = several[order] * papers + words.papers[element]
         sort = np.lexsort((order, -words.raws[element], key))
         best = sort[firsts(key[sort])]
         numbers, best = key[best] // papers, element[best]
-        several = Slices.of(numbers, len(self._clauses), len(words.papers))
-        starts = np.where(several.counts, several.starts, starts)
+        slices = Slices.of(numbers, len(self._clauses), len(words.papers))
+        starts = np.where(slices.counts, slices.starts, starts)
         return Postings(
-            Slices(starts, counts + several.counts),
+            Slices(starts, counts + slices.counts),
             np.concatenate((words.papers, words.papers[best])),
             np.concatenate((words.raws, words.raws[best])),
             np.concatenate((words.keywords, words.keywords[best])),
         )
 
-    def _filtered(self, queries: Ints, clauses: Postings, held: Held) -> Postings:
+    def _filtered(self, clauses: Postings, held: Bools, chosen: Selection) -> Postings:
         """Queries whose clauses are words or filters: words score where all clauses are met."""
-        which, clause = self._needed.of_these(queries)
+        which, clause = chosen.filtered_clauses
         order, element = clauses.slices.of_these(clause)
         query, paper = which[order], clauses.papers[element]
-        for lists, wanted in ((self._needed, True), (self._excluded, False)):
-            for has, nth in nths(*lists.of_these(queries), len(queries)):
-                met = ~has[query] | (held.rows[held.row[nth[query]], paper] == wanted)
-                query, paper, element = query[met], paper[met], element[met]
+        for has, row, wanted in chosen.filtered_conditions:
+            met = ~has[query] | (held[row[query], paper] == wanted)
+            query, paper, element = query[met], paper[met], element[met]
         return Postings(
-            Slices.of(queries[query], len(self)),
+            Slices.of(chosen.filtered[query], len(self)),
             paper, clauses.raws[element], clauses.keywords[element],
         )  # fmt: skip
 
-    def _admitted(self, queries: Ints, held: Held) -> Bools:
-        """Which queries admit which papers."""
-        found = np.ones((len(queries), held.rows.shape[1]), np.bool_)
-        for lists, wanted in ((self._needed, True), (self._excluded, False)):
-            for has, nth in nths(*lists.of_these(queries), len(queries)):
-                found[has] &= held.rows[held.row[nth[has]]] == wanted
-        return found
-
     def _odd_outcomes(
-        self, queries: Ints, held: Held, batch: Batch
+        self, held: Bools, documents: Sequence[Document], chosen: Selection
     ) -> Iterator[tuple[int, int, Outcome]]:
-        which, papers = np.nonzero(self._admitted(queries, held))
-        for query, n in zip(queries[which].tolist(), papers.tolist(), strict=True):
-            document = batch.documents[n]
+        which, papers = np.nonzero(_admitted(len(chosen.odd), chosen.odd_conditions, held))
+        for query, n in zip(chosen.odd[which].tolist(), papers.tolist(), strict=True):
+            document = documents[n]
             yield query, n, apply(self._odd[query], document.paper, document.find)
 
-    def _odd_parts(self, queries: Ints, held: Held, batch: Batch) -> Postings:
+    def _odd_parts(self, held: Bools, documents: Sequence[Document], chosen: Selection) -> Postings:
         texts: dict[str, int] = {}
         rows = []
-        for number, n, outcome in self._odd_outcomes(queries, held, batch):
+        for number, n, outcome in self._odd_outcomes(held, documents, chosen):
             for key, _, raw in outcome.parts(self.keywords.idf_of):
                 if isinstance(key, str):
                     source = texts.setdefault(key, len(self.keywords) + len(texts))
@@ -277,19 +325,24 @@ class Interests:
         query, papers, raws, keywords = np.array(rows, np.int64).reshape(-1, 4).T
         return Postings(Slices.of(query, len(self)), papers, raws.astype(np.float64), keywords)
 
-    def _free_odd(self, queries: Ints, held: Held, batch: Batch) -> Ints:
+    def _free_odd(self, held: Bools, documents: Sequence[Document], chosen: Selection) -> Ints:
         """Which query and paper, of those that filters alone admit."""
-        outcomes = self._odd_outcomes(queries, held, batch)
+        outcomes = self._odd_outcomes(held, documents, chosen)
         return np.array([(query, n) for query, n, o in outcomes if o.by_filters], np.int64)
 
 
-class Held:
-    """Which papers meet which of some clauses: ``rows[row[clause], paper]``."""
+def _held(clauses: Postings, chosen: Selection, papers: int, met: Met) -> Bools:
+    """Which papers meet which constraints: [row, paper]."""
+    held = np.zeros((len(chosen.constraints), papers), np.bool_)
+    row, element = clauses.slices.of_these(chosen.constraints)
+    held[row, clauses.papers[element]] = True
+    held[met] = True
+    return held
 
-    def __init__(self, postings: Postings, clauses: Ints, papers: int) -> None:
-        self.clauses = clauses
-        self.row = np.zeros(len(postings.slices.starts), np.int64)
-        self.row[clauses] = np.arange(len(clauses))
-        self.rows = np.zeros((len(clauses), papers), np.bool_)
-        row, element = postings.slices.of_these(clauses)
-        self.rows[row, postings.papers[element]] = True
+
+def _admitted(size: int, conditions: Sequence[Condition], held: Bools) -> Bools:
+    """Which of so many queries admit which papers."""
+    found = np.ones((size, held.shape[1]), np.bool_)
+    for has, row, wanted in conditions:
+        found[has] &= held[row[has]] == wanted
+    return found

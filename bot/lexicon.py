@@ -10,6 +10,7 @@ from bot.text import Field, Part, Pattern, is_acronym, stem
 _ROOT = 0
 _KEYS = 24  # bits of a key
 _PLACE = 32  # bits of a position
+_NONE = -1
 
 
 class Lexicon:
@@ -19,7 +20,8 @@ class Lexicon:
         self._keys: dict[str, int] = {}  # what a part looks at
         self._prefixes = False
         self._after: dict[int, int] = {}  # node and key to node
-        self._ends: list[list[int]] = [[]]  # of each node the patterns that end there, shifted
+        self._end = array("q", [_NONE])  # of each node a pattern that ends there, shifted
+        self._ends: dict[int, list[int]] = {}  # and the others
         self._known: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {}
 
     def add(self, number: int, pattern: Pattern) -> None:
@@ -30,27 +32,36 @@ class Lexicon:
                 self._prefixes = self._prefixes or part.prefix
                 step = node << _KEYS | key
                 if step not in self._after:
-                    self._after[step] = len(self._ends)
-                    self._ends.append(_NONE)
+                    self._after[step] = len(self._end)
+                    self._end.append(_NONE)
                 node = self._after[step]
-            self._ends[node] = [*self._ends[node], number << _PLACE]
+            if self._end[node] == _NONE:
+                self._end[node] = number << _PLACE
+            else:
+                self._ends.setdefault(node, []).append(number << _PLACE)
         self._known.clear()
 
     def find(self, field: Field, base: int, hits: array[int]) -> None:
         """Append ``pattern << 32 | base + position`` for each place where a pattern begins."""
         joined = {place: word for word, places in field.joined.items() for place in places}
-        known, ends = self._known, self._ends
+        known = self._known
         for at, word in enumerate(field.written):
             if word not in known:
                 self._meet(word)
             place = base + at
             keys, nodes = known[word]
             for node in nodes:
-                for number in ends[node]:
-                    hits.append(number | place)
+                self._note(node, place, hits)
                 self._go_on(node, at + 1, field, joined, place, hits)
             if at in joined:
                 self._go_on_joined(_ROOT, at, keys, field, joined, place, hits)
+
+    def _note(self, node: int, place: int, hits: array[int]) -> None:
+        number = self._end[node]
+        if number != _NONE:
+            hits.append(number | place)
+            if node in self._ends:
+                hits.extend([other | place for other in self._ends[node]])
 
     def _go_on(
         self, node: int, at: int, field: Field, joined: dict[int, str], place: int, hits: array[int]
@@ -63,8 +74,7 @@ class Lexicon:
         keys, _ = self._known[word]
         for key in keys:
             if found := self._after.get(node << _KEYS | key):
-                for number in self._ends[found]:
-                    hits.append(number | place)
+                self._note(found, place, hits)
                 self._go_on(found, at + 1, field, joined, place, hits)
         if at in joined:
             self._go_on_joined(node, at, keys, field, joined, place, hits)
@@ -85,8 +95,7 @@ class Lexicon:
             if key is None or key in alone:
                 continue
             if found := self._after.get(node << _KEYS | key):
-                for number in self._ends[found]:
-                    hits.append(number | place)
+                self._note(found, place, hits)
                 self._go_on(found, at + 2, field, joined, place, hits)
 
     def _meet(self, word: str) -> None:
@@ -103,9 +112,6 @@ class Lexicon:
         yield f"={stem}={word.removesuffix('s')}"
         if self._prefixes:
             yield from (f"*{word[:n]}" for n in range(1, len(word) + 1))
-
-
-_NONE: list[int] = []
 
 
 def _key(part: Part) -> str:

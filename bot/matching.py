@@ -13,17 +13,17 @@ words or filters, authors beside words, and channels with learned words.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import chain, pairwise, starmap
 
 import numpy as np
 
-from bot.interests import Batch, Interests, Looked
+from bot.interests import Interests, Looked
 from bot.keywords import UNIT, Document, rounded
 from bot.model import Channel, ChannelRef, Learned
-from bot.postings import Bools, Floats, Ints, Slices, distinct, ints, nths
+from bot.postings import Bools, Floats, Ints, Slices, distinct, ints, nths, sorted_by
 from bot.ranking import (
     LINE,
     USUAL,
@@ -38,7 +38,7 @@ from bot.ranking import (
     weighted,
 )
 
-PAPERS = 250  # read together
+PAPERS = 125  # read together
 _CELLS = 1_000_000  # of channels × papers, added up together
 _SPARE = 100  # entries of channels that were changed or dropped
 
@@ -51,8 +51,7 @@ class _Standing:
     count: int
     muted: tuple[int, ...]
     tau: float
-    past: Past | None = None  # None: not calibrated yet
-    line: float = 0.0
+    line: float = 0.0  # 0: not calibrated yet
     profile: Profile | None = None  # where words were learned
 
 
@@ -121,13 +120,10 @@ class _Chosen:
         found[np.isinf(found)] = USUAL
         return found
 
-    def spans(self, looked: Sequence[Looked], papers: int) -> Iterator[slice]:
+    def spans(self, looked: Looked, papers: int) -> Iterator[slice]:
         """So many channels at a time as can be added up together."""
-        load = np.zeros(len(self.query) + 1, np.int64)
-        for each in looked:
-            load[:-1] += each.scored.slices.counts[self.query]
-        load = np.cumsum(load)[self._ends - 1] * (self._ends > 0)
-        load += papers * np.arange(1, self.channels + 1)
+        load = np.cumsum(np.append(looked.scored.slices.counts[self.query], 0))
+        load = load[self._ends - 1] * (self._ends > 0) + papers * np.arange(1, self.channels + 1)
         cuts = np.flatnonzero(np.diff(load // _CELLS, prepend=-1, append=np.iinfo(np.int64).max))
         yield from starmap(slice, pairwise(cuts.tolist()))
 
@@ -168,11 +164,8 @@ class Matcher:
     """
 
     def __init__(self, background: Background) -> None:
-        self._background = background
-        self._past = [
-            Batch(background.documents[n : n + PAPERS])
-            for n in range(0, len(background), PAPERS)
-        ]  # fmt: skip
+        self.background = background
+        self._past = _batches(background.documents[: len(background)])
         self._queries = Interests()
         self._channels: dict[ChannelRef, _Standing] = {}
         self._query = array("q")  # the entries: one for each subscription
@@ -206,7 +199,7 @@ class Matcher:
             for n in numbers
         )
         if learned:
-            standing.profile = Profile(channel, self._background, learned)
+            standing.profile = Profile(channel, self.background, learned)
         self._new.add(channel.ref)
 
     def drop(self, ref: ChannelRef) -> None:
@@ -239,25 +232,25 @@ class Matcher:
         chosen = _Chosen(standings, self._query, self._weight, self._shared)
         queries = distinct(chosen.query)
         keywords = self._queries.keywords
-        asked = self._queries.asked(queries)
-        found = [keywords.find(batch.documents, asked) for batch in self._past]
+        selection = self._queries.select(queries, ints(()))
+        found = [keywords.find(documents, selection.keywords) for documents in self._past]
         holding = np.zeros(len(keywords), np.int64)
-        for batch, held in zip(self._past, found, strict=True):
-            holding += np.bincount(held.keys // batch.size, minlength=len(keywords))
+        for documents, held in zip(self._past, found, strict=True):
+            holding += np.bincount(held.keys // len(documents), minlength=len(keywords))
         which, scoring = self._queries.scoring_of(chosen.query)
-        keywords.learn_idf(distinct(scoring), holding, len(self._background))
+        keywords.learn_idf(distinct(scoring), holding, len(self.background))
         total, squares = np.zeros((2, len(refs)), np.int64)
-        for batch, held in zip(self._past, found, strict=True):
-            looked, _ = self._queries.look(batch, held, queries, ints(()))
-            for span in chosen.spans([looked], batch.size):
-                raws = chosen.sums(span, looked, batch.size).astype(np.int64)
+        met = selection.met(list(chain.from_iterable(self._past)), PAPERS)
+        for documents, held, by_filter in zip(self._past, found, met, strict=True):
+            looked, _ = self._queries.look(documents, held, selection, by_filter)
+            for span in chosen.spans(looked, len(documents)):
+                raws = chosen.sums(span, looked, len(documents)).astype(np.int64)
                 total[span] += raws.sum(axis=1)
                 squares[span] += (raws * raws).sum(axis=1)
         floors = chosen.floors(which, keywords.idf()[scoring])
-        papers = len(self._background)
+        papers = len(self.background)
         for n, standing in enumerate(standings):
             past = Past(int(total[n]), int(squares[n]), papers, float(floors[n]))
-            standing.past = past
             standing.line = (
                 standing.profile.line if standing.profile else line_of(past, standing.tau)
             )
@@ -269,9 +262,9 @@ class Matcher:
         if standing.profile:
             return standing.profile
         weights = self._queries.keywords.idf_of
-        profile = Profile(channel, self._background, past=standing.past)
+        profile = Profile(channel, self.background, line=standing.line)
         for keyword in profile.keywords:
-            self._background.note(keyword, weights(keyword))
+            self.background.note(keyword, weights(keyword))
         return profile
 
     def match(self, documents: Sequence[Document]) -> Matches:
@@ -282,74 +275,69 @@ class Matcher:
         lines = np.array([standing.line for standing in standings])
         queries = distinct(chosen.query)
         muted = distinct(ints(chain.from_iterable(s.muted for s in standings)))
-        asked = self._queries.asked(distinct(np.concatenate((queries, muted))))
-        batches = [Batch(documents[n : n + PAPERS]) for n in range(0, len(documents), PAPERS)]
-        looks = []
-        silent = np.zeros((len(muted), 0), np.bool_)
-        for batch in batches:
-            found = self._queries.keywords.find(batch.documents, asked)
-            looked, muting = self._queries.look(batch, found, queries, muted)
-            looks.append(looked)
-            silent = np.concatenate((silent, muting), axis=1)
-        sieve = _Sieve(documents, standings, lines, muted, silent)
+        selection = self._queries.select(queries, muted)
+        sieve = _Sieve(standings, lines, muted)
         passed = [np.zeros((3, 0), np.int64)]
         top, top_points = np.zeros((2, len(refs)), np.int64)
-        for span in chosen.spans(looks, len(documents)) if looks else ():
-            sums = np.concatenate([
-                chosen.sums(span, looked, batch.size, lines)
-                for batch, looked in zip(batches, looks, strict=True)
-            ], axis=1)  # fmt: skip
-            passed.append(sieve.passed(span, sums))
-            top[span] = sums.argmax(axis=1)
-            top_points[span] = sums.max(axis=1)
+        first = 0
+        for batch, met in zip(_batches(documents), selection.met(documents, PAPERS), strict=True):
+            found = self._queries.keywords.find(batch, selection.keywords)
+            looked, silent = self._queries.look(batch, found, selection, met)
+            for span in chosen.spans(looked, len(batch)):
+                sums = chosen.sums(span, looked, len(batch), lines)
+                rows = sieve.passed(batch, span, sums, silent)
+                rows[1] += first
+                passed.append(rows)
+                best, most = sums.argmax(axis=1), sums.max(axis=1)
+                better = most > top_points[span]
+                top[span][better] = best[better] + first
+                top_points[span][better] = most[better]
+            first += len(batch)
         channel, papers, points = np.concatenate(passed, axis=1)
-        ends = np.searchsorted(channel, np.arange(len(refs)), side="right")
+        worse = points.max(initial=0) - points
+        order = sorted_by(channel, worse, _newest_first(documents)[papers])
+        ends = np.searchsorted(channel[order], np.arange(len(refs)), side="right")
         channels = {ref: n for n, ref in enumerate(refs)}
-        return Matches(documents, channels, ends, papers, points, top, top_points)
+        return Matches(documents, channels, ends, papers[order], points[order], top, top_points)
+
+
+def _batches(documents: Sequence[Document]) -> list[Sequence[Document]]:
+    return [documents[n : n + PAPERS] for n in range(0, len(documents), PAPERS)]
 
 
 class _Sieve:
     """Keeps what passes of sums in hundredths of points."""
 
-    def __init__(
-        self,
-        documents: Sequence[Document],
-        standings: Sequence[_Standing],
-        lines: Floats,
-        muted: Ints,
-        silent: Bools,
-    ) -> None:
-        """*silent* tells which of the *muted* queries admits which paper."""
-        self._documents = documents
+    def __init__(self, standings: Sequence[_Standing], lines: Floats, muted: Ints) -> None:
         self._lines = lines
-        self._silent = silent
         self._learned = {n: s.profile for n, s in enumerate(standings) if s.profile}
         channel = np.repeat(np.arange(len(standings)), [len(s.muted) for s in standings])
         which = np.searchsorted(muted, ints(chain.from_iterable(s.muted for s in standings)))
         self._mutes = [*nths(channel, which, len(standings))]
-        self._votes = np.array([upvotes_raw(max(0, d.paper.upvotes)) for d in documents])
-        self._rank = _newest_first(documents)
 
-    def passed(self, span: slice, sums: Floats) -> Ints:
-        """(channel, paper, hundredths) of the channels of the *span*, best first in each."""
+    def passed(
+        self, documents: Sequence[Document], span: slice, sums: Floats, silent: Bools
+    ) -> Ints:
+        """(channel, paper, hundredths); *silent* tells which muted query admits which paper."""
         channel, paper = np.nonzero(sums >= 100 * LINE)
         points = sums[channel, paper]
         channel += span.start
         kept = np.ones(len(channel), np.bool_)
         for has, nth in self._mutes:
-            kept &= ~(has[channel] & self._silent[nth[channel], paper])
+            kept &= ~(has[channel] & silent[nth[channel], paper])
         learned = [n for n in range(span.start, span.stop) if n in self._learned]
         kept &= ~np.isin(channel, learned)
         channel, paper, points = channel[kept], paper[kept], points[kept]
-        points += hundredths(self._votes[paper], self._lines[channel])
+        votes = np.array([upvotes_raw(max(0, d.paper.upvotes)) for d in documents])
+        points += hundredths(votes[paper], self._lines[channel])
         rows = [np.stack((channel, paper, points.astype(np.int64)))]
-        rows += [self._judged(n, np.flatnonzero(sums[n - span.start])) for n in learned]
-        channel, paper, points = every = np.concatenate(rows, axis=1)
-        return every[:, np.lexsort((self._rank[paper], -points, channel))]
+        for n in learned:
+            admitted = np.flatnonzero(sums[n - span.start]).tolist()
+            rows.append(_judged(n, self._learned[n], [(i, documents[i]) for i in admitted]))
+        return np.concatenate(rows, axis=1)
 
-    def _judged(self, channel: int, papers: Ints) -> Ints:
-        """Of a channel that has learned, given what its queries admit."""
-        judge = self._learned[channel].judge
-        verdicts = [(n, judge(self._documents[n])) for n in papers.tolist()]
-        rows = [(channel, n, round(100 * v.score)) for n, v in verdicts if v.passed]
-        return np.array(rows, np.int64).reshape(-1, 3).T
+
+def _judged(channel: int, profile: Profile, documents: Iterable[tuple[int, Document]]) -> Ints:
+    verdicts = [(n, profile.judge(document)) for n, document in documents]
+    rows = [(channel, n, round(100 * v.score)) for n, v in verdicts if v.passed]
+    return np.array(rows, np.int64).reshape(-1, 3).T

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from bot.filters import Filter, compile_filter
@@ -180,13 +181,21 @@ class Past(NamedTuple):
     papers: int
     floor: float
 
+    @property
+    def mean(self) -> float:
+        return self.total / self.papers
+
+    @property
+    def deviation(self) -> float:
+        spread = self.squares * self.papers - self.total * self.total  # whole numbers: exact
+        return math.sqrt(max(0, spread)) / self.papers
+
 
 def line_of(past: Past, tau: float) -> float:
     """So many deviations over the mean, and some; the floor where the past is too short."""
     if past.papers < BACKGROUND_MIN:
         return past.floor
-    spread = max(0, past.squares * past.papers - past.total * past.total)
-    return BASE + (past.total + tau * math.sqrt(spread)) / past.papers
+    return BASE + past.mean + tau * past.deviation
 
 
 def blended_idf(listed: float, holding: int, papers: int) -> float:
@@ -263,7 +272,7 @@ class Verdict:
 class Profile:
     """A channel, compiled and calibrated. *line* is in raw units.
 
-    Where somebody else has calibrated it, *past* tells what came of that.
+    Where somebody else has calibrated it, *line* is what came of that.
     """
 
     def __init__(
@@ -271,7 +280,7 @@ class Profile:
         channel: Channel,
         background: Background,
         learned: Sequence[Learned] = (),
-        past: Past | None = None,
+        line: float | None = None,
     ) -> None:
         compiler = Compiler()
         self._rules = [
@@ -280,8 +289,7 @@ class Profile:
         self._muted = [compile_rule(0, 1.0, query, compiler) for query in channel.muted]
         self._learned = [(compiler.word(w.stem, f"“{w.word}”"), w.weight) for w in learned]
         self._background = background
-        self._past = past or self._calibrate()
-        self.line = line_of(self._past, tau(channel.strictness))
+        self.line = line_of(self.past, tau(channel.strictness)) if line is None else line
 
     @property
     def keywords(self) -> set[Keyword]:
@@ -291,10 +299,11 @@ class Profile:
     def at(self, strictness: str | float) -> Profile:
         """The same channel, stricter or looser."""
         other = copy(self)
-        other.line = line_of(self._past, tau(strictness))
+        other.line = line_of(self.past, tau(strictness))
         return other
 
-    def _calibrate(self) -> Past:
+    @cached_property
+    def past(self) -> Past:
         background = self._background
         keywords = {(k, rule.weight) for rule in self._rules for k in rule.keywords}
         floor = floor_of((weight, background.idf(keyword)) for keyword, weight in keywords)

@@ -104,9 +104,6 @@ class Judged:
         return found
 
 
-_FAR = (100.0, 200.0)  # deviations from the mean, where no floor holds the line up
-
-
 def judged(
     asked: Sequence[Sequence[str]], past: Sequence[Document], papers: Sequence[Document]
 ) -> Judged:
@@ -116,10 +113,7 @@ def judged(
     for texts in asked:
         profile = Profile(channel(texts), background)
         rows.append([profile.judge(paper).score * profile.line / LINE for paper in papers])
-        near, far = (Profile(channel(texts, tau), background).line for tau in _FAR)
-        deviation = (far - near) / (_FAR[1] - _FAR[0])
-        mean = near - _FAR[0] * deviation if deviation else 0.0
-        lines.append((profile.line, mean, deviation))
+        lines.append((profile.line, profile.past.mean, profile.past.deviation))
     line, mean, deviation = np.array(lines).T[:, :, np.newaxis]
     return Judged(np.array(rows), line, mean, deviation)
 
