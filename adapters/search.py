@@ -104,27 +104,29 @@ class PaperIndex:
             if paper_id is not None:
                 known = await self._library.find(paper_id)
                 canonical[paper_id] = known.id if known else paper_id
-        return await self._ask(lambda view: view.find(search, canonical), _Sieve(search, canonical))
+        return await self._ask(
+            lambda view: view.find(search, canonical), lambda: _Sieve(search, canonical)
+        )
 
     async def similar(self, paper: Paper, limit: int) -> list[tuple[str, float]]:
         if limit < 1:
             return []
         alike = Search(Query((Clause((Item(WORDS, paper.title),)),)))
-        return await self._ask(lambda view: view.similar(paper, limit), _Sieve(alike, {}))
+        return await self._ask(lambda view: view.similar(paper, limit), lambda: _Sieve(alike, {}))
 
     async def suggest(self, query: Query) -> str:
-        return await self._ask(lambda view: view.suggest(query), _Sieve(Search(query), {}))
+        return await self._ask(lambda view: view.suggest(query), lambda: _Sieve(Search(query), {}))
 
     async def update(self) -> None:
         """Bring the index up to the library now rather than with the next question."""
         if not self._readonly and not await self._is_current():
             await asyncio.wait({self._follow()})
 
-    async def _ask(self, question: Callable[[View], T], sieve: _Sieve) -> T:
+    async def _ask(self, question: Callable[[View], T], sieve: Callable[[], _Sieve]) -> T:
         if not await self._is_current():
             await self._catch_up()
         if self._view is None or (self._readonly and not await self._is_current()):
-            return await self._scan(question, sieve)
+            return await self._scan(question, sieve())
         return await self._in(self._asking, question, self._view)
 
     async def _is_current(self) -> bool:

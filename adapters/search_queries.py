@@ -33,7 +33,7 @@ _PAIR_REACH = 3  # positions from one word to the next that is no glue
 # What would cost much and tell little: a word of a quarter of all papers beside others, a pair of
 # words of a twentieth each, more than a few pairs. Small libraries can afford all of it
 _TERM_SHARE, _PAIR_SHARE, _COMMON = 0.25, 0.05, 1000
-_TELLING, _PAIRS_ASKED = 3, 8
+_TELLING, _PAIRS_ASKED = 3, 4
 _JOINED = 0.2  # another spelling of words that count themselves
 # Words of a question that say nothing of its subject
 _ASKING = frozenset({
@@ -42,7 +42,7 @@ _ASKING = frozenset({
     "more", "most", "other", "many", "much", "each", "about", "between", "through", "only", "then",
     "will", "must", "had", "given",
 })  # fmt: skip
-_SILENT = GLUE | _ASKING | {stem(word) for word in GLUE | _ASKING}
+SILENT = GLUE | _ASKING | {stem(word) for word in GLUE | _ASKING}
 
 _SCOPES = {"": ("title", "abstract", "keywords"), "title": ("title",), "abs": ("abstract",)}
 _SPELLINGS = 64  # phrases that one phrase may become when its words have several forms
@@ -139,7 +139,7 @@ class View:
         if not self.papers:
             return []
         field = Field(paper.title, paper.abstract, *paper.keywords)
-        counts = Counter(s for s in field.stems if s and s not in _SILENT)
+        counts = Counter(s for s in field.stems if s and s not in SILENT)
         title = field.sections[0]
         for said in field.stems[title.start : title.stop]:
             if said in counts:
@@ -258,13 +258,15 @@ class View:
     def _scoring(self, query: Query) -> list[Wanted]:
         texts = [item.text for item in query.keywords if item.kind != PREFIX]
         field = Field(*texts) if texts else Field("")
-        places = [i for i, said in enumerate(field.stems) if said and said not in _SILENT]
+        places = [i for i, said in enumerate(field.stems) if said and said not in SILENT]
         counts = Counter(field.stems[i] for i in places)
         found = [
             Wanted.boost_query(term("text", said), float(counts[said]))
             for said in self._telling(counts)
         ]
         found += [term("text", acronym) for acronym in field.acronyms]
+        if found:  # nested: a union of terms alone is quicker than one of terms and phrases
+            found = [_any(found)]
         found += [Wanted.boost_query(q, _JOINED) for q in self._other_spellings(field, places)]
         found += self._neighbours(field, places)
         words = [key(word) for word in field.words if word]
@@ -301,9 +303,6 @@ class View:
                 phrase = Wanted.phrase_query(schema(), name, [(0, a), (distance, b)])
                 yield Wanted.boost_query(phrase, boost)
 
-    def _holding(self, word: str) -> int:
-        return self.searcher.doc_freq("abstract", word)
-
     def _other_spellings(self, field: Field, places: Sequence[int]) -> Iterator[Wanted]:
         """*fine tuning* as *finetuning*, and the other way round."""
         for i, j in pairwise(places):
@@ -312,10 +311,11 @@ class View:
                 if self.searcher.doc_freq("text", joined):
                     yield term("text", joined)
         for word in dict.fromkeys(field.words[i] for i in places):
-            for spelling in pattern([word]).spellings[1:]:
+            for spelling in pattern([word], exact=True).spellings[1:]:
                 keys = [key(part.word) for part in spelling]
-                if all(map(self._holding, keys)):
-                    yield from (Wanted.phrase_query(schema(), name, list(keys)) for name in _PAIRS)
+                for name in _PAIRS:
+                    if all(self.searcher.doc_freq(name, half) for half in keys):
+                        yield Wanted.phrase_query(schema(), name, list(keys))
 
     def _beginning_scores(self, letters: str) -> list[Wanted]:
         stems = [

@@ -42,6 +42,7 @@ _SYNONYMS |= {"authors": "author", "organisation": "org", "organization": "org",
 _QUOTES = str.maketrans(dict.fromkeys("“”„‟«»＂", '"'))
 _DASHES = "-‐‑‒–—―−﹣－"
 _TRIM = ",.;:!?()[]{}/'`‘’"  # punctuation that clings to a word and means nothing
+_WRAPPED = re.compile(r"<([#@!]?[^<>|\s]*)\|([^<>]*)>|<(https?://[^<>\s]*)>")
 _ANGLES = str.maketrans("<>", "  ")  # those of no platform's wrapping
 
 
@@ -123,9 +124,15 @@ def clean(text: str) -> str:
         for c in text
         if c.isspace() or unicodedata.category(c) not in ("Cc", "Cf", "Cs", "Co", "Cn")
     )
-    text = re.sub(r"<[#@!]?[^<>|\s]*\|([^<>]*)>|<(https?://[^<>\s]*)>", r"\1\2", text)
+    text = _WRAPPED.sub(_unwrapped, text)
     text = unicodedata.normalize("NFKC", text).translate(_QUOTES)
     return " ".join(text.split())
+
+
+def _unwrapped(wrapped: re.Match[str]) -> str:
+    """The label of a labelled link, but the link itself where it names a paper."""
+    target, label, link = wrapped.groups()
+    return link or (target if identity.parse_id(target) else label)
 
 
 def _too_long(length: int) -> UserError:

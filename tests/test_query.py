@@ -213,6 +213,14 @@ def test_cleaning_leaves_one_line_without_wrapping() -> None:
     assert clean(typed) == 'a b c arxiv.org/abs/1 https://x.org ann "x"'
 
 
+def test_a_labelled_link_that_names_a_paper_is_kept_for_its_label_may_not() -> None:
+    assert (
+        clean("<https://arxiv.org/abs/2508.13426|the paper>") == "https://arxiv.org/abs/2508.13426"
+    )
+    assert clean("<https://doi.org/10.1000/a|Nature>") == "https://doi.org/10.1000/a"
+    assert clean("<https://example.org/2508.13426|a blog>") == "a blog"
+
+
 # ---- properties
 
 _WORD = st.from_regex(r"[A-Za-z0-9äλ中][A-Za-z0-9ä'+#-]{0,6}[a-z0-9]", fullmatch=True).filter(

@@ -12,6 +12,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import tantivy
 
 from adapters import search_generations
 from adapters.search import PaperIndex
@@ -167,6 +168,26 @@ async def test_a_foreign_index_put_in_its_place_is_not_believed(
         assert (await index.search(SINGING)).total == 0
         await index.update()
     assert Generation.open(generation(tmp_path / "index")).papers == len(sample())
+
+
+async def test_after_a_refused_write_damage_is_noticed_before_the_next(
+    tmp_path: Path, library: MemoryLibrary
+) -> None:
+    async with await PaperIndex.open(tmp_path, library) as index:
+        await index.update()
+        damaged = generation(tmp_path)
+        lock = tantivy.Index.open(str(damaged)).writer()
+        await library.add([GLACIERS], today=TODAY, live=True)
+        await index.update()
+        with next(damaged.glob("*.store")).open("r+b") as store:
+            store.write(b"something else")
+        lock.wait_merging_threads()  # lets go
+        await index.update()
+
+        assert [GLACIERS.paper.id] == [
+            paper_id for paper_id, _ in (await index.search(SINGING)).hits
+        ]
+    assert Generation.open(generation(tmp_path)).papers == len(sample()) + 1
 
 
 async def test_a_file_in_place_of_the_folder_costs_no_answer(

@@ -163,6 +163,27 @@ async def test_options_order_and_narrow_the_answer(
     assert found == await ids(index, Search(parse("dialogue"), **options))  # type: ignore[arg-type]
 
 
+async def test_neighbours_count_for_more_than_words_apart_and_either_spelling_finds_the_other(
+    tmp_path: Path,
+) -> None:
+    apart, near, joined, other = titles = (
+        "Experts in a mixture", "Mixture of the experts", "Finetuning an eel", "Fine tuning of eels",
+    )  # fmt: skip
+    library = MemoryLibrary()
+    papers = [Paper(f"arxiv:2611.0000{n}", title, "") for n, title in enumerate(titles)]
+    await library.add([Record(p, Origin.JSONL) for p in papers], today=TODAY, live=True)
+
+    async with await PaperIndex.open(tmp_path / "index", library) as index:
+        found = {
+            text: [papers[int(i[-1])].title for i in await ids(index, Search(parse(text)))]
+            for text in ("a new mixture of the experts", "finetuning", "fine tuning")
+        }
+
+    assert [near, apart] == found["a new mixture of the experts"]
+    assert [joined, other] == found["finetuning"]
+    assert [other, joined] == found["fine tuning"]
+
+
 async def test_an_unknown_source_is_a_mistake_that_names_the_known_ones(index: PaperIndex) -> None:
     with pytest.raises(UserError, match="no source") as told:
         await index.search(Search(parse("dialogue"), source="google"))

@@ -6,7 +6,8 @@ that is the query itself (its id, and its title is the query's text) is left out
 
 Every system gets the same text: title, abstract, given keywords.
 - search: what people get who type the query; channel: ``bot.ranking`` for a channel that subscribes
-  to every run of words between glue words and punctuation of the query;
+  to every run of words between punctuation, glue and words such as "what" of the query, weighed by
+  the shipped table of frequencies alone (the line, and so the background, has no say in an order);
 - bm25s and rank_bm25 (where they are installed): k1 1.5, b 0.75, English stop words and stems;
 - fts5: SQLite's, porter stems, bm25(5, 1); tantivy: its own two fields with en_stem.
 
@@ -25,6 +26,7 @@ import re
 import sqlite3
 import sys
 import tempfile
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -37,12 +39,13 @@ import Stemmer
 import tantivy
 
 from adapters.search import PaperIndex
-from bot.keywords import Document
+from adapters.search_queries import SILENT
+from bot.keywords import Compiler, Document, Keyword
 from bot.model import Channel, ChannelRef, Origin, Paper, Record, Subscription
 from bot.ports import Search
 from bot.query import PHRASE, WORDS, Clause, Item, Query
-from bot.ranking import BACKGROUND, Background, Profile
-from bot.text import GLUE, fold
+from bot.ranking import Background, Profile
+from bot.text import fold
 from tests.fakes import MemoryLibrary
 
 DEPTH = 100
@@ -146,12 +149,12 @@ async def search_without(labelled: Labelled) -> list[list[str]]:
 
 
 def runs(text: str) -> tuple[Subscription, ...]:
-    """What somebody would subscribe to who is after this: each run of words without glue."""
+    """What somebody would subscribe to who is after this: each run of words that say something."""
     found: list[str] = []
     for part in re.split(r"[.,;:?!()\[\]]", text):
         run: list[str] = []
         for word in [*part.split(), ""]:
-            if word and fold(word) not in GLUE:
+            if word and fold(word) not in SILENT:
                 run.append(word)
             elif run:
                 found.append(" ".join(run))
@@ -160,15 +163,36 @@ def runs(text: str) -> tuple[Subscription, ...]:
     return tuple(Subscription(n, words(run)) for n, run in enumerate(asked, start=1))
 
 
+class Holders:
+    """Which documents can hold a keyword: those with all the stems of one of its spellings."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._at: defaultdict[str, set[int]] = defaultdict(set)
+        for n, document in enumerate(documents):
+            for stem in {*document.text.stems, *document.text.joined}:
+                self._at[stem].add(n)
+
+    def of(self, keyword: Keyword) -> set[int]:
+        found: set[int] = set()
+        for spelling in keyword.pattern.spellings:
+            found |= set.intersection(*(self._at[part.stem] for part in spelling))
+        if keyword.words:
+            found |= set.intersection(*map(self.of, keyword.words))
+        return found
+
+
 async def channel(labelled: Labelled) -> list[list[str]]:
     documents = [Document(paper) for paper in labelled.papers]
-    background = Background(documents[:BACKGROUND])
+    holders = Holders(documents)
+    compiler = Compiler()
+    nothing = Background(())
     found = []
     for question in labelled.questions:
-        profile = Profile(
-            Channel(ChannelRef("none", "none", "none"), runs(question.text)), background
-        )
-        verdicts = map(profile.judge, documents)
+        subscriptions = runs(question.text)
+        keywords = {item for s in subscriptions for item in s.query.keywords}
+        holding = set().union(*(holders.of(compiler.keyword(item)) for item in keywords))
+        profile = Profile(Channel(ChannelRef("none", "none", "none"), subscriptions), nothing)
+        verdicts = (profile.judge(documents[n]) for n in holding)
         best = sorted((-v.score, v.paper.id) for v in verdicts if v.score > 0)
         found.append([paper_id for _, paper_id in best[: DEPTH + 1]])
     return found
