@@ -1,25 +1,28 @@
-"""When a channel gets its digest: days and local times of a zone, as text and as dates.
+"""When a channel gets its digest: days and local times of a zone, as text and as instants.
 
-Which slot is due joins with the deliveries.
+A local time is the first instant at which the zone's clock shows it or a later one. So a time that
+a day skips is the end of the gap, and one that comes twice is the first of the two.
 """
 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import re
-import zoneinfo
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
-from zoneinfo import ZoneInfo
+from itertools import islice, takewhile
 
+from bot import zones
 from bot.errors import UserError
+from bot.text import strip_accents
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _TIMES_A_DAY = 6
 _LENGTH = 100
-_MINUTE = timedelta(minutes=1)
+_DAY, _SECOND = timedelta(days=1), timedelta(seconds=1)
 _EXAMPLE = "Write days, a time and a zone: weekdays 09:00 Europe/Berlin; mon,thu 17:30; weekly mon 09:00; monthly 1 09:00; off"
 
 
@@ -45,17 +48,22 @@ class Schedule:
         words = _words(text) if len(text) <= _LENGTH else []
         if not words:
             raise UserError("That is no schedule.", hint=_EXAMPLE)
-        if words[0].lower() == "off":
-            return cls(zone=_zone(" ".join(words[1:])) if words[1:] else zone)
-        days, month_day = _take_days(words)
-        times = _take_times(words)
-        if words:
-            zone = _zone(" ".join(words))
-        return cls(days, times, zone, month_day)
+        if words[0].lower() in ("off", "never"):
+            rest = _trimmed(words[1:])
+            found = _named(rest, zone) if rest else zone
+            if not found:
+                raise zones.unknown(" ".join(rest))
+            return cls(zone=found)
+        return _Typed(words).schedule(zone)
 
     @property
     def is_off(self) -> bool:
         return not self.days and not self.month_day
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for equal schedules, in any process: whether a due time is of this one."""
+        return hashlib.sha256(str(self).encode()).hexdigest()[:16]
 
     def __str__(self) -> str:
         if self.is_off:
@@ -77,160 +85,257 @@ class Schedule:
     def slot_day_before(self, day: date) -> date:
         """The latest earlier day with a slot; the day before where the schedule is off."""
         if self.is_off:
-            return day - timedelta(days=1)
-        before = day - timedelta(days=1)
+            return day - _DAY
+        before = day - _DAY
         while not self.has_slot_on(before):
-            before -= timedelta(days=1)
+            before -= _DAY
         return before
 
-    def next_slots(self, now: datetime, count: int) -> tuple[datetime, ...]:
-        """The next *count* slots after *now* as instants in the zone, each later than the one before.
+    def next_due(self, after: datetime) -> datetime | None:
+        """The first slot later than *after*, in UTC; None where the schedule is off."""
+        return next(self._slots(after), None)
 
-        A time that a day skips becomes the first instant after the gap; one that comes twice is
-        the first of the two.
-        """
+    def last_slot(self, now: datetime) -> datetime | None:
+        """The latest slot not after *now*, in UTC; None where the schedule is off."""
         if self.is_off:
-            return ()
-        zone = ZoneInfo(self.zone)
-        last = now.astimezone(UTC)
-        day = now.astimezone(zone).date()
-        found: list[datetime] = []
-        while len(found) < count:
-            for at in self.times if self.has_slot_on(day) else ():
-                slot = _instant(datetime.combine(day, at, zone))
+            return None
+        now = now.astimezone(UTC)
+        # a clock that was put back over midnight has shown the next day already
+        day = now.astimezone(zones.clock(self.zone)).date() + _DAY
+        while True:
+            for slot in reversed(self._slots_on(day)):
+                if slot <= now:
+                    return slot
+            day = self.slot_day_before(day)
+
+    def slots_between(self, start: datetime, end: datetime) -> tuple[datetime, ...]:
+        """The slots with ``start < slot <= end``, in UTC and in order."""
+        end = end.astimezone(UTC)
+        return tuple(takewhile(lambda slot: slot <= end, self._slots(start)))
+
+    def next_slots(self, now: datetime, count: int) -> tuple[datetime, ...]:
+        """The next *count* slots after *now*, in the schedule's zone, for showing them."""
+        zone = zones.clock(self.zone)
+        return tuple(slot.astimezone(zone) for slot in islice(self._slots(now), count))
+
+    def _slots(self, after: datetime) -> Iterator[datetime]:
+        """All slots later than *after*, each later than the one before."""
+        if self.is_off:
+            return
+        last = after.astimezone(UTC)
+        day = last.astimezone(zones.clock(self.zone)).date()
+        while True:
+            for slot in self._slots_on(day):
                 if slot > last:
-                    found.append(slot.astimezone(zone))
+                    yield slot
                     last = slot
-            day += timedelta(days=1)
-        return tuple(found[:count])
+            day += _DAY
+
+    def _slots_on(self, day: date) -> list[datetime]:
+        """The instants of a local day's times, in order; a gap may make several of them one."""
+        if not self.has_slot_on(day):
+            return []
+        zone = zones.clock(self.zone)
+        return [_instant(datetime.combine(day, at, zone)) for at in self.times]
 
 
 def _instant(wall: datetime) -> datetime:
-    """The wall-clock time in UTC."""
+    """The first instant, in UTC, at which the wall clock shows this time or a later one."""
     instant = wall.astimezone(UTC)
-    if instant.astimezone(wall.tzinfo).replace(tzinfo=None) == wall.replace(tzinfo=None):
+    if instant.astimezone(wall.tzinfo) == wall:  # of one zone, so by the wall clock
         return instant
+    # In a gap (PEP 495) the offset is the one before it, and with fold the one after it. Read with
+    # the former the time is not before the change, read with the latter it is: halve what is
+    # between, in seconds.
+    first = wall.replace(fold=1).astimezone(UTC)
     after = instant.astimezone(wall.tzinfo).utcoffset()
-    while (instant - _MINUTE).astimezone(wall.tzinfo).utcoffset() == after:
-        instant -= _MINUTE
-    return instant
+    low, high = 0, (instant - first) // _SECOND
+    while high - low > 1:
+        middle = (low + high) // 2
+        if (first + middle * _SECOND).astimezone(wall.tzinfo).utcoffset() == after:
+            high = middle
+        else:
+            low = middle
+    return first + high * _SECOND
+
+
+_FILLERS = frozenset(
+    {",", "at", "on", "every", "each", "in", "the", "of", "from", "once", "a", "per", "o'clock"}
+)
+_TO = ("to", "through", "thru", "until", "till")
+_NAMED_TIMES = {"noon": time(12), "midday": time(12), "midnight": time(0)}
+_GROUPS = {
+    "weekdays": range(5), "weekday": range(5), "workdays": range(5), "workday": range(5),
+    "daily": range(7), "everyday": range(7), "day": range(7),
+    "weekends": range(5, 7), "weekend": range(5, 7),
+}  # fmt: skip
+_OTHER_RHYTHMS = frozenset({
+    "days", "weeks", "months", "hours", "hour", "hourly", "biweekly", "fortnightly", "yearly",
+    "other",
+})  # fmt: skip
+_RHYTHM = "Digests come on days of the week or once a month"
+_VOCABULARY = ("weekdays", "daily", "weekly", "monthly", "weekends", "off", *_DAY_NAMES)
 
 
 def _words(text: str) -> list[str]:
-    """What was typed, with ``9 am`` as one word and lists without blanks."""
-    text = re.sub(r"[‐‑‒–—−]", "-", text)
-    text = re.sub(r"(?<=\d)\s+(?=[ap]m\b)", "", text, flags=re.IGNORECASE)
-    text = re.sub(r"\s*(?:,|&|\band\b)\s*", ",", text, flags=re.IGNORECASE)
-    return [word for word in text.split() if word.lower() not in ("at", "on", "every")]
+    """What was typed, with ``9 am`` and ``UTC + 2`` as one word and commas as words."""
+    text = strip_accents("".join(c if c.isprintable() else " " for c in text))
+    text = re.sub(r"[()]", " ", re.sub(r"[‐‑‒–—−]", "-", text))
+    text = re.sub(r"(?i)\b(utc|gmt)\s*([+-])\s*(?=\d)", r"\1\2", text)
+    text = re.sub(r"(?i)(?<=\d)\s*([ap])\.?\s?m\b\.?", r"\1m", text)
+    text = re.sub(r"(?i)(?<=\d)\s+h\b", "h", text)
+    text = re.sub(r"(?i)(?<=[a-z])\s*-\s*(?=[a-z])", "-", text)
+    return _leading(re.sub(r"(?i)[,;&]|\band\b", " , ", text).split())
 
 
-def _take_days(words: list[str]) -> tuple[tuple[int, ...], int]:
-    first = words[0].lower()
-    if first == "monthly":
-        words.pop(0)
-        day = re.fullmatch(r"(\d+)(?:st|nd|rd|th|\.)?", words[0], re.ASCII) if words else None
-        number = int(day[1]) if day else 1
-        if not 1 <= number <= 28:
+def _leading(words: list[str]) -> list[str]:
+    """Without the fillers in front."""
+    start = next((i for i, word in enumerate(words) if word.lower() not in _FILLERS), len(words))
+    return words[start:]
+
+
+def _trimmed(words: list[str]) -> list[str]:
+    """Without the fillers around."""
+    return _leading(_leading(words)[::-1])[::-1]
+
+
+class _Typed:
+    """What the words of a schedule say, in any order; *_rest* is left for the zone."""
+
+    def __init__(self, words: list[str]) -> None:
+        self._first = words[0]
+        self._words = words
+        self._weekly = self._monthly = False
+        self._days: set[int] = set()
+        self._month_day = 0
+        self._times: set[time] = set()
+        self._rest: list[str] = []
+        before = ""
+        while words:
+            typed = words.pop(0)
+            self._take(typed, before)
+            before = typed
+
+    def schedule(self, zone: str) -> Schedule:
+        if len(self._times) > _TIMES_A_DAY:
             raise UserError(
-                f"“{words[0][:20]}” is no day of every month.",
+                f"A day has at most {_TIMES_A_DAY} digests.", hint="Write daily 09:00,16:00"
+            )
+        rest = _trimmed(self._rest)
+        zone = self._zone(rest, zone) if rest else zone
+        times = tuple(sorted(self._times)) or (time(9),)
+        if self._monthly:
+            if self._days or self._weekly:
+                raise UserError(f"{_RHYTHM}, not both.", hint=_EXAMPLE)
+            return Schedule((), times, zone, self._month_day or 1)
+        if self._weekly and not self._days:
+            raise UserError("weekly needs a day.", hint="Write weekly mon 09:00")
+        return Schedule(tuple(sorted(self._days)) or (0, 1, 2, 3, 4), times, zone)
+
+    def _take(self, typed: str, before: str) -> None:
+        word = typed.lower()
+        if word in _OTHER_RHYTHMS or (before.isdigit() and word in ("day", "week", "month")):
+            raise UserError(f"{_RHYTHM}.", hint=_EXAMPLE)
+        if days := _days_of(word):
+            self._days |= self._through(days)
+        elif word in ("weekly", "week"):
+            self._weekly = True
+        elif word in ("monthly", "month"):
+            self._monthly = True
+            self._take_month_day()
+        elif re.fullmatch(r"\d+(?:st|nd|rd|th)|first|last", word):
+            self._set_month_day(typed)
+        elif word in _NAMED_TIMES:
+            self._times.add(_NAMED_TIMES[word])
+        elif word[0].isdigit():
+            self._times.add(_time_of(typed))
+        elif self._rest or word not in _FILLERS:
+            self._rest.append(typed)
+
+    def _through(self, days: set[int]) -> set[int]:
+        """These days; where ``to`` and another day follow, all up to that one."""
+        if len(days) == 1 and len(self._words) > 1 and self._words[0].lower() in _TO:
+            (start,), end = days, _day_of(self._words[1].lower())
+            if end is not None:
+                del self._words[:2]
+                return _span(start, end)
+        return days
+
+    def _take_month_day(self) -> None:
+        """The bare number behind ``monthly``: a day, not a time, unless an *at* is between."""
+        while self._words and self._words[0].lower() in ("on", "the"):
+            self._words.pop(0)
+        if self._words and re.fullmatch(r"\d+\.?", self._words[0]):
+            self._set_month_day(self._words.pop(0))
+            if self._words[:1] == [","] and re.fullmatch(r"\d+\.?", "".join(self._words[1:2])):
+                self._set_month_day(self._words[1])
+
+    def _set_month_day(self, typed: str) -> None:
+        if self._month_day:
+            raise UserError("A month has one day with digests.", hint="Write monthly 1 09:00")
+        number = re.match(r"\d+", typed, re.ASCII)
+        day = int(number[0]) if number else int(typed.lower() == "first")
+        if not 1 <= day <= 28:
+            raise UserError(
+                f"“{typed[:20]}” is no day of every month.",
                 hint="Write monthly 1 09:00; the day is 1 to 28.",
             )
-        if day:
-            words.pop(0)
-        return (), number
-    if first == "weekly":
-        words.pop(0)
-        if not words or _days_of(words[0]) is None:
-            raise UserError("weekly needs a day.", hint="Write weekly mon 09:00")
-    days: set[int] = set()
-    while words and (more := _days_of(words[0])):
-        words.pop(0)
-        days |= more
-    if days:
-        return tuple(sorted(days)), 0
-    if re.match(r"\d", first):
-        return (0, 1, 2, 3, 4), 0
-    near = difflib.get_close_matches(
-        first, ["weekdays", "daily", "weekly", "monthly", "weekends", "off", *_DAY_NAMES], n=1
-    )
-    meant = f"Did you mean {near[0]}? " if near else ""
-    raise UserError(f"“{words[0][:40]}” names no days.", hint=meant + _EXAMPLE)
+        self._monthly, self._month_day = True, day
+
+    def _zone(self, rest: list[str], current: str) -> str:
+        """What is left over names the zone, or rather was meant to be a day."""
+        said = self._days or self._times or self._weekly or self._monthly
+        if said and (found := _named(rest, current)):
+            return found
+        leads = not self._days and rest[0] == self._first
+        cutoff = 0.6 if leads or not said else 0.75
+        for word in rest:
+            if near := difflib.get_close_matches(word.lower(), _VOCABULARY, 1, cutoff):
+                raise _no_days(word, f"Did you mean {near[0]}? ")
+        raise zones.unknown(" ".join(rest)) if said and not leads else _no_days(rest[0])
 
 
-_GROUPS = {
-    "weekdays": range(5), "weekday": range(5), "workdays": range(5), "workday": range(5),
-    "daily": range(7), "everyday": range(7), "day": range(7), "days": range(7),
-    "weekends": range(5, 7), "weekend": range(5, 7),
-}  # fmt: skip
+def _no_days(word: str, meant: str = "") -> UserError:
+    return UserError(f"“{word[:40]}” names no days.", hint=meant + _EXAMPLE)
 
 
-def _days_of(word: str) -> set[int] | None:
-    days: set[int] = set()
-    for part in word.lower().split(","):
-        if part in _GROUPS:
-            days |= set(_GROUPS[part])
-        elif part:
-            first, dash, last = part.partition("-")
-            start = _day_of(first)
-            end = _day_of(last) if dash else start
-            if start is None or end is None:
-                return None
-            days |= {d % 7 for d in range(start, (end if end >= start else end + 7) + 1)}
-    return days or None
+def _named(words: list[str], current: str) -> str | None:
+    """*current* keeps its name: EST alone is New York, but a channel may be in the zone EST."""
+    text = " ".join(words)
+    return current if text == current else zones.find(text)
+
+
+def _days_of(word: str) -> set[int]:
+    """A day, ``mon-fri`` or a group; none for any other word."""
+    if word in _GROUPS:
+        return set(_GROUPS[word])
+    first, dash, last = word.partition("-")
+    start = _day_of(first)
+    end = _day_of(last) if dash else start
+    return set() if start is None or end is None else _span(start, end)
 
 
 def _day_of(word: str) -> int | None:
+    word = word.removesuffix(".")
+    short = word.removesuffix("s")
     for number, name in enumerate(_DAY_NAMES):
-        if len(word) >= 2 and (name.startswith(word) or word == name + "s"):
+        if (len(word) > 1 and name.startswith(word)) or (len(short) > 2 and name.startswith(short)):
             return number
     return None
 
 
-def _take_times(words: list[str]) -> tuple[time, ...]:
-    times: set[time] = set()
-    while words and re.match(r"\d", words[0]):
-        times |= {_time_of(part) for part in words.pop(0).lower().split(",") if part}
-    if len(times) > _TIMES_A_DAY:
-        raise UserError(
-            f"A day has at most {_TIMES_A_DAY} digests.", hint="Write daily 09:00,16:00"
-        )
-    return tuple(sorted(times)) or (time(9),)
+def _span(start: int, end: int) -> set[int]:
+    return {day % 7 for day in range(start, (end if end >= start else end + 7) + 1)}
 
 
 def _time_of(text: str) -> time:
-    match = re.fullmatch(r"(\d{1,2})(?:[:.h](\d{2})?)?(am|pm)?", text, re.ASCII)
+    match = re.fullmatch(r"(\d{1,2})(?:[:.h]?(\d{2}))?h?(am|pm)?", text.lower(), re.ASCII)
     hour, minute = (int(match[1]), int(match[2] or 0)) if match else (24, 0)
     if match and match[3]:
         hour = hour % 12 + (12 if match[3] == "pm" else 0) if 1 <= hour <= 12 else 24
     if hour > 23 or minute > 59:
-        raise UserError(f"“{text[:20]}” is no time of day.", hint="Write 09:00, 17:30 or 9am.")
+        midnight = " Midnight is 00:00." if text.startswith("24") else ""
+        raise UserError(
+            f"“{text[:20]}” is no time of day.", hint=f"Write 09:00, 17:30 or 9am.{midnight}"
+        )
     return time(hour, minute)
-
-
-def _zone(text: str) -> str:
-    """An IANA name from itself in any case, or from its city alone."""
-    wanted = text.replace(" ", "_").lower()
-    zones, cities = _zones()
-    if wanted in zones:
-        return zones[wanted]
-    named = cities.get(wanted, [])
-    if len(named) == 1:
-        return named[0]
-    if not named:
-        known = [name for name in (*zones, *cities) if not name.startswith("etc/")]
-        near = difflib.get_close_matches(wanted, known, n=3, cutoff=0.7)
-        named = [zone for name in near for zone in cities.get(name) or [zones[name]]]
-    meant = f"Did you mean {' or '.join(dict.fromkeys(named[:3]))}? " if named else ""
-    raise UserError(f"“{text[:60]}” names no time zone.", hint=meant + _EXAMPLE)
-
-
-@cache
-def _zones() -> tuple[dict[str, str], dict[str, list[str]]]:
-    """All zones by lower-case name; those of continents by city, too."""
-    zones = {name.lower(): name for name in sorted(zoneinfo.available_timezones())}
-    cities: dict[str, list[str]] = {}
-    for name in zones.values():
-        region, _, city = name.rpartition("/")
-        if region and region not in ("Etc", "US"):
-            cities.setdefault(city.lower(), []).append(name)
-    return zones, cities

@@ -1,0 +1,201 @@
+"""Time zones by the names that people give them: IANA names, cities, abbreviations, offsets."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import zoneinfo
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from bot.errors import UserError
+from bot.text import fold
+
+_LENGTH = 100
+_WRITE = "Write a zone or its city: Europe/Berlin, New York or UTC."
+
+# What IANA has no name for, or another one: EST is New York with its summer time, not the fixed
+# offset of that name. The order is that in which the zones of an offset are offered.
+_NAMES = {
+    "UTC": "z",
+    "Europe/London": "uk, britain, england, scotland, oxford, edinburgh, manchester, bristol",
+    "Europe/Berlin": "cet, cest, met, mest, central european, germany, munich, hamburg, cologne, "
+    "frankfurt, stuttgart, heidelberg, tubingen, bonn, aachen, darmstadt, saarbrucken",
+    "Europe/Athens": "eet, eest, eastern european, greece",
+    "Europe/Lisbon": "wet, west, western european",
+    "Europe/Paris": "france, grenoble, lyon, toulouse",
+    "Europe/Zurich": "switzerland, geneva, lausanne, basel",
+    "Europe/Amsterdam": "netherlands, the netherlands, delft, eindhoven, leiden, utrecht",
+    "Europe/Rome": "italy, milan, turin, trento",
+    "Europe/Madrid": "barcelona, valencia",
+    "Europe/Istanbul": "istanbul, trt",
+    "Europe/Moscow": "msk, st petersburg, saint petersburg",
+    "America/New_York": "et, est, edt, eastern, us eastern, nyc, boston, pittsburgh, princeton, "
+    "philadelphia, atlanta, baltimore, miami, washington dc, new haven, ithaca",
+    "America/Los_Angeles": "pt, pst, pdt, pacific, us pacific, la, sf, san francisco, seattle, "
+    "san diego, palo alto, stanford, berkeley, portland, mountain view, california",
+    "America/Chicago": "ct, central, us central, austin, dallas, houston, texas, minneapolis",
+    "America/Denver": "mt, mdt, mountain, us mountain, boulder, salt lake city",
+    "America/Anchorage": "akst, akdt, alaska",
+    "Pacific/Honolulu": "hst, hawaii",
+    "America/Halifax": "adt",
+    "America/Puerto_Rico": "",
+    "America/Bogota": "colombia",
+    "America/St_Johns": "nst, ndt, newfoundland",
+    "America/Costa_Rica": "",
+    "America/Sao_Paulo": "brt, rio, rio de janeiro, campinas",
+    "America/Argentina/Buenos_Aires": "argentina",
+    "America/Nuuk": "greenland",
+    "Atlantic/Azores": "",
+    "Atlantic/Cape_Verde": "",
+    "Africa/Lagos": "wat, nigeria",
+    "Africa/Johannesburg": "sast, south africa, cape town, pretoria",
+    "Africa/Maputo": "cat",
+    "Africa/Nairobi": "eat, kenya",
+    "Asia/Nicosia": "nicosia",
+    "Asia/Jerusalem": "idt, haifa",
+    "Asia/Riyadh": "saudi arabia, jeddah, thuwal",
+    "Asia/Tehran": "irst",
+    "Asia/Dubai": "gst, abu dhabi",
+    "Asia/Kabul": "",
+    "Asia/Karachi": "pkt, pakistan, lahore, islamabad",
+    "Asia/Kolkata": "india, bangalore, bengaluru, mumbai, delhi, new delhi, chennai, pune",
+    "Asia/Kathmandu": "nepal",
+    "Asia/Dhaka": "bangladesh",
+    "Asia/Yangon": "",
+    "Asia/Bangkok": "ict, thailand",
+    "Asia/Jakarta": "wib",
+    "Asia/Shanghai": "china, beijing, shenzhen, hangzhou, nanjing, wuhan, guangzhou",
+    "Asia/Singapore": "sgt",
+    "Asia/Hong_Kong": "hkt",
+    "Asia/Manila": "pht, philippines",
+    "Australia/Perth": "awst",
+    "Asia/Tokyo": "jst, osaka, kyoto, nagoya, tsukuba",
+    "Asia/Seoul": "kst, south korea, korea, daejeon",
+    "Australia/Darwin": "",
+    "Australia/Adelaide": "acst, acdt",
+    "Australia/Brisbane": "",
+    "Australia/Sydney": "aest, aedt",
+    "Australia/Lord_Howe": "",
+    "Pacific/Noumea": "",
+    "Pacific/Auckland": "nzst, nzdt, nzt, new zealand, wellington",
+    "Pacific/Tongatapu": "",
+    "Pacific/Kiritimati": "",
+    "Pacific/Pago_Pago": "",
+}
+
+_ASKED = {
+    "ist": {"India": "Asia/Kolkata", "Israel": "Asia/Jerusalem", "Ireland": "Europe/Dublin"},
+    "bst": {"Britain in summer": "Europe/London", "Bangladesh": "Asia/Dhaka"},
+    "cst": {"Chicago": "America/Chicago", "China": "Asia/Shanghai", "Cuba": "America/Havana"},
+    "cdt": {"Chicago": "America/Chicago", "Cuba": "America/Havana"},
+    "mst": {"Denver": "America/Denver", "Arizona": "America/Phoenix"},
+    "ast": {"Atlantic Canada": "America/Halifax", "Arabia": "Asia/Riyadh"},
+    "birmingham": {"England": "Europe/London", "Alabama": "America/Chicago"},
+    "cambridge": {"England": "Europe/London", "Massachusetts": "America/New_York"},
+    "cordoba": {"Argentina": "America/Argentina/Cordoba", "Spain": "Europe/Madrid"},
+    "hyderabad": {"India": "Asia/Kolkata", "Pakistan": "Asia/Karachi"},
+    "sanjose": {"California": "America/Los_Angeles", "Costa Rica": "America/Costa_Rica"},
+    "washington": {"the city": "America/New_York", "the state": "America/Los_Angeles"},
+}
+
+# Their last part is no city: Canada/Pacific, Brazil/West
+_NO_CITIES = frozenset({"Etc", "US", "Canada", "Brazil", "Chile", "Mexico"})
+_DIRECTIONS = frozenset({"Australia/North", "Australia/South", "Australia/West"})
+_AROUND = re.compile(
+    r"^(?:time ?zone|tz|zone)\b|\b(?:(?:(?:standard|daylight|summer) )?time(?: ?zone)?|tz|zone)$",
+    re.IGNORECASE,
+)
+_OFFSET = re.compile(r"(?:utc|gmt|z)?([+-])(\d{1,2}):?(\d\d)?", re.ASCII)
+
+
+def find(text: str) -> str | None:
+    """The IANA name of the zone meant, None where there is none; UserError where there are several."""
+    text = " ".join(text.split()) if len(text) <= _LENGTH else ""
+    wanted = _key(_AROUND.sub("", text))
+    if choices := _ASKED.get(wanted):
+        raise UserError(
+            f"“{text}” may mean {_either(choices)}.", hint=f"Write {_either(choices.values())}."
+        )
+    if found := _known().get(wanted):
+        return found
+    offset = _OFFSET.fullmatch(wanted)
+    if offset and int(offset[2]) <= 14 and int(offset[3] or 0) < 60:
+        return _of_offset(text, offset)
+    return None
+
+
+def unknown(text: str) -> UserError:
+    """What to say of a text that names no zone: the nearest ones."""
+    wanted = _key(_AROUND.sub("", text[:_LENGTH]))
+    near = difflib.get_close_matches(wanted, _suggested(), n=3, cutoff=0.7)
+    meant = f"Did you mean {_either(dict.fromkeys(_known()[n] for n in near))}? " if near else ""
+    return UserError(f"“{text[:60]}” names no time zone.", hint=meant + _WRITE)
+
+
+@cache
+def clock(zone: str) -> ZoneInfo:
+    """The zone's rules, kept: ZoneInfo itself holds on to the last eight and reads others anew."""
+    return ZoneInfo(zone)
+
+
+def _key(text: str) -> str:
+    """For comparing: without accents, capitals, blanks, points, and hyphens but that of GMT-5."""
+    return re.sub(r"-(?!\d)", "", re.sub(r"[\s_.']", "", fold(text)))
+
+
+@cache
+def _known() -> dict[str, str]:
+    """All zones by their keys, by those of their cities, and by the names of the table."""
+    zones = sorted(zoneinfo.available_timezones() - {"localtime", "Factory"})
+    cities: dict[str, str] = {}
+    for zone in sorted(zones, key=lambda zone: -zone.count("/")):  # Argentina/Cordoba, not Cordoba
+        region, _, city = zone.rpartition("/")
+        if region and region not in _NO_CITIES and zone not in _DIRECTIONS:
+            cities.setdefault(_key(city), zone)
+    table = {_key(name): zone for zone, names in _NAMES.items() for name in names.split(",")}
+    table.pop("", None)
+    return cities | {_key(zone): zone for zone in zones} | table
+
+
+@cache
+def _suggested() -> tuple[str, ...]:
+    """Keys that a typing mistake may have meant; Etc/GMT+1, which is UTC-1, is none."""
+    return tuple(key for key in _known() if len(key) > 3 and not re.search(r"^etc/|\d", key))
+
+
+def _of_offset(text: str, offset: re.Match[str]) -> str:
+    """UTC for no offset; others are asked about, since they tell nothing of summer time."""
+    ahead = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
+    if not ahead:
+        return "UTC"
+    if offset[1] == "-":
+        ahead = -ahead
+    found: dict[str, str] = {}
+    for zone in _NAMES:
+        season = _season(zone, ahead)
+        if season:
+            found.setdefault(season, f"{zone} ({season})")
+    choices = [found[s] for s in ("all year", "in winter", "in summer") if s in found]
+    raise UserError(
+        f"{text} says nothing of summer time; a zone with a city does.",
+        hint=f"Write the zone: {_either(choices)}." if choices else _WRITE,
+    )
+
+
+def _season(zone: str, ahead: timedelta) -> str:
+    """When the zone is so far ahead of UTC."""
+    days = (datetime(2026, month, 15, tzinfo=UTC) for month in (1, 7))
+    offsets = [day.astimezone(clock(zone)).utcoffset() for day in days]
+    if ahead not in offsets:
+        return ""
+    if offsets[0] == offsets[1]:
+        return "all year"
+    return "in winter" if all(other is None or ahead <= other for other in offsets) else "in summer"
+
+
+def _either(choices: Iterable[str]) -> str:
+    *others, last = choices
+    return f"{', '.join(others)} or {last}" if others else last
