@@ -19,6 +19,7 @@ from datetime import date
 from itertools import chain, pairwise, starmap
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.interests import Interests, Looked
 from bot.keywords import UNIT, Document, rounded
@@ -37,6 +38,8 @@ from bot.ranking import (
     upvotes_raw,
     weighted,
 )
+
+Rows = NDArray[np.int32]
 
 PAPERS = 125  # read together
 _CELLS = 1_000_000  # of channels × papers, added up together
@@ -62,8 +65,8 @@ class Matches:
     documents: Sequence[Document]
     channels: dict[ChannelRef, int]
     ends: Ints  # of each channel's slice of the next two
-    papers: Ints
-    hundredths: Ints
+    papers: Rows
+    hundredths: Rows
     top: Ints  # of each channel the paper with most points, whether it passes or not
     top_hundredths: Ints
 
@@ -277,7 +280,7 @@ class Matcher:
         muted = distinct(ints(chain.from_iterable(s.muted for s in standings)))
         selection = self._queries.select(queries, muted)
         sieve = _Sieve(standings, lines, muted)
-        passed = [np.zeros((3, 0), np.int64)]
+        passed = [np.zeros((3, 0), np.int32)]  # half the memory of what the rest works with
         top, top_points = np.zeros((2, len(refs)), np.int64)
         first = 0
         for batch, met in zip(_batches(documents), selection.met(documents, PAPERS), strict=True):
@@ -294,6 +297,7 @@ class Matcher:
                 top_points[span][better] = most[better]
             first += len(batch)
         channel, papers, points = np.concatenate(passed, axis=1)
+        del passed
         worse = points.max(initial=0) - points
         order = sorted_by(channel, worse, _newest_first(documents)[papers])
         ends = np.searchsorted(channel[order], np.arange(len(refs)), side="right")
@@ -317,7 +321,7 @@ class _Sieve:
 
     def passed(
         self, documents: Sequence[Document], span: slice, sums: Floats, silent: Bools
-    ) -> Ints:
+    ) -> Rows:
         """(channel, paper, hundredths); *silent* tells which muted query admits which paper."""
         channel, paper = np.nonzero(sums >= 100 * LINE)
         points = sums[channel, paper]
@@ -330,14 +334,14 @@ class _Sieve:
         channel, paper, points = channel[kept], paper[kept], points[kept]
         votes = np.array([upvotes_raw(max(0, d.paper.upvotes)) for d in documents])
         points += hundredths(votes[paper], self._lines[channel])
-        rows = [np.stack((channel, paper, points.astype(np.int64)))]
+        rows = [np.stack((channel, paper, points)).astype(np.int32)]
         for n in learned:
             admitted = np.flatnonzero(sums[n - span.start]).tolist()
             rows.append(_judged(n, self._learned[n], [(i, documents[i]) for i in admitted]))
         return np.concatenate(rows, axis=1)
 
 
-def _judged(channel: int, profile: Profile, documents: Iterable[tuple[int, Document]]) -> Ints:
+def _judged(channel: int, profile: Profile, documents: Iterable[tuple[int, Document]]) -> Rows:
     verdicts = [(n, profile.judge(document)) for n, document in documents]
     rows = [(channel, n, round(100 * v.score)) for n, v in verdicts if v.passed]
-    return np.array(rows, np.int64).reshape(-1, 3).T
+    return np.array(rows, np.int32).reshape(-1, 3).T

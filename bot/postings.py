@@ -6,6 +6,7 @@ from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +37,7 @@ def distinct(values: Ints) -> Ints:
     return values[firsts(values)]
 
 
-def sorted_by(*keys: Ints) -> Ints:
+def sorted_by(*keys: NDArray[np.integer[Any]]) -> Ints:
     """The order by the first key, then the next; none is negative."""
     bits = [int(key.max(initial=0)).bit_length() for key in keys]
     if sum(bits) > 62:

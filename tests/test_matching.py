@@ -82,7 +82,7 @@ QUERIES = (
     'author:"A. Lee"|graph "learning"', "author:Müller -cat:cs.CL", '"mixture of experts"', "org:Lab",
     "id:2401.00007", "multimodal in context learning", "title:multi-modal|abs:multimodal",
     "real-time systems", "author:Lee|author:Kim cat:cs.CL", "happiness", "ability", "erdos renyi",
-    "model author:Lee", "model author:Kim", 'graph|model "survey"|benchmark', "LLM", "coop",
+    "model author:Lee", 'author:Kim|"graph"', "model author:Kim", 'graph|model "survey"|benchmark', "LLM", "coop",
 )  # fmt: skip
 MUTED = ("survey", "title:graph", "cat:stat", "author:Kim model")
 PEOPLE = ("Ann Lee", "A. Lee", "Bo Kim", "Kim, Bo", "Jürgen Müller", "the ATLAS Collaboration")
@@ -305,3 +305,15 @@ def test_the_lexicon_finds_where_each_pattern_begins(texts: list[str]) -> None:
     found = {(hit >> 32, (hit & 0xFFFFFFFF) - 1000) for hit in hits}
     expected = {(n, place) for n, p in enumerate(PATTERNS) for place in p.occurrences(field)}
     assert expected == found
+
+
+def test_a_hyphenated_word_is_read_as_one_only_where_its_first_part_would_not_do() -> None:
+    field = Field("A model-s survey")
+    hits = array("q")
+    asked = Lexicon()
+    asked.add(0, pattern(["model", "survey"]))
+
+    asked.find(field, 0, hits)
+
+    assert {} == pattern(["model", "survey"]).occurrences(field)
+    assert [] == hits.tolist()

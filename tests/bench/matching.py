@@ -145,6 +145,7 @@ def tantivy_seconds(channels: Sequence[Channel], documents: Sequence[Document]) 
 def measure(dump: Path, count: int) -> dict[str, Any]:
     found = papers(dump)
     interests = Interests(found[PAPERS + BACKGROUND :], seed=count)
+    del found[PAPERS + BACKGROUND :]
     background = Background([Document(paper) for paper in found[PAPERS : PAPERS + BACKGROUND]])
     matcher = Matcher(background)
     sample = []
