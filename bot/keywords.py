@@ -146,7 +146,7 @@ class Keyword:
     Keywords that find the same are equal, however they are shown.
     """
 
-    __slots__ = ("_hash", "_listed_idf", "_needles", "pattern", "scope", "shown", "words")
+    __slots__ = ("_hash", "_listed_idf", "_needles", "key", "pattern", "scope", "shown", "words")
 
     def __init__(
         self, scope: str, pattern: Pattern, shown: str, words: tuple[Keyword, ...] = ()
@@ -157,17 +157,15 @@ class Keyword:
         self.words = words
         self._needles: tuple[Needles, ...] = ()
         self._listed_idf = -1.0
-        self._hash = hash((scope, pattern, words))
+        # equal for what finds the same, and quickly compared
+        self.key: str = "&".join((scope, pattern.spelt, *(word.key for word in words)))
+        self._hash = hash(self.key)
 
     def __hash__(self) -> int:
         return self._hash
 
     def __eq__(self, other: object) -> bool:
-        if self is other:
-            return True
-        return isinstance(other, Keyword) and (self.scope, self.pattern, self.words) == (
-            other.scope, other.pattern, other.words
-        )  # fmt: skip
+        return self is other or (isinstance(other, Keyword) and self.key == other.key)
 
     def possible(self, hay: Haystack) -> bool:
         """Whether a paper with this haystack can hold it; never False for one that does."""

@@ -248,6 +248,14 @@ class Pattern:
     spellings: tuple[tuple[Part, ...], ...]  # the first is as it was written
 
     @property
+    def spelt(self) -> str:
+        """Patterns with the same text find the same."""
+        return "|".join(
+            " ".join(f"{p.stem},{p.word},{p.acronym},{p.exact:d}{p.prefix:d}" for p in spelling)
+            for spelling in self.spellings
+        )
+
+    @property
     def needles(self) -> tuple[Needles, ...]:
         """What the ``Haystack`` of a text with it holds: all strings of at least one of these."""
         kept: list[Needles] = []

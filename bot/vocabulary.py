@@ -12,7 +12,6 @@ from bot.keywords import APART, UNIT, Document, Keyword, frequency, rounded, sat
 from bot.lexicon import Lexicon
 from bot.postings import Floats, Ints, Lists, Postings, Slices, digest, distinct, firsts, ragged
 from bot.ranking import blended_idf
-from bot.text import Part
 
 _SCOPES = ("", "title", "abs")
 
@@ -43,12 +42,11 @@ class Vocabulary:
         return len(self._pattern)
 
     def number(self, keyword: Keyword) -> int:
-        words = list(map(self.number, keyword.words))
-        spelt = "|".join(map(_spelt, keyword.pattern.spellings))
-        name = digest(f"{keyword.scope}|{words}|{spelt}")
+        name = digest(keyword.key)
         if name in self._numbers:
             return self._numbers[name]
-        pattern = self._patterns.setdefault(digest(spelt), len(self._patterns))
+        words = list(map(self.number, keyword.words))
+        pattern = self._patterns.setdefault(digest(keyword.pattern.spelt), len(self._patterns))
         if pattern == len(self._patterns) - 1:
             self._lexicon.add(pattern, keyword.pattern)
         number = self._numbers[name] = len(self)
@@ -181,7 +179,3 @@ class Vocabulary:
             kept = held | ~has
             which, paper, total = which[kept], paper[kept], total[kept]
         return keyword[which] * papers + paper, APART * total
-
-
-def _spelt(spelling: tuple[Part, ...]) -> str:
-    return " ".join(f"{p.stem},{p.word},{p.acronym},{p.exact:d}{p.prefix:d}" for p in spelling)
