@@ -242,6 +242,8 @@ class Matcher:
             holding += np.bincount(held.keys // len(documents), minlength=len(keywords))
         which, scoring = self._queries.scoring_of(chosen.query)
         keywords.learn_idf(distinct(scoring), holding, len(self.background))
+        floors = chosen.floors(which, keywords.idf()[scoring])
+        del which, scoring
         total, squares = np.zeros((2, len(refs)), np.int64)
         met = selection.met(list(chain.from_iterable(self._past)), PAPERS)
         for documents, held, by_filter in zip(self._past, found, met, strict=True):
@@ -250,7 +252,6 @@ class Matcher:
                 raws = chosen.sums(span, looked, len(documents)).astype(np.int64)
                 total[span] += raws.sum(axis=1)
                 squares[span] += (raws * raws).sum(axis=1)
-        floors = chosen.floors(which, keywords.idf()[scoring])
         papers = len(self.background)
         for n, standing in enumerate(standings):
             past = Past(int(total[n]), int(squares[n]), papers, float(floors[n]))
