@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from enum import Enum
 from typing import Protocol
 
 from bot.model import Caller, Channel, ChannelRef, Origin, Paper, Record
@@ -12,6 +13,8 @@ from bot.query import Query
 from bot.views import Digest, Notice
 
 Clock = Callable[[], datetime]  # aware UTC
+Sleep = Callable[[float], Awaitable[None]]
+Served = Mapping[str, Collection[str] | None]  # by platform: the tenants, None for all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +116,7 @@ class ChannelStore(Protocol):
 
 
 class Ledger(Protocol):
-    """What was posted where; planning and sending join it later."""
+    """What was posted where. The ``Outbox`` is the same ledger with planning and sending."""
 
     async def posted(
         self, ref: ChannelRef, ids: Collection[str] | None = None
@@ -147,10 +150,221 @@ class Post:
     threaded: bool = False
 
 
+class State(Enum):
+    """Where a delivery stands (design §6); ``bot.delivery`` has the ways between them."""
+
+    READY = "ready"
+    SENDING = "sending"
+    SENT = "sent"
+    UNKNOWN = "unknown"
+    HELD = "held"
+    DEAD = "dead"
+    GIVEN_UP = "given up"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message of one slot and how it fares; all times are UTC.
+
+    *parent* is the message id of the slot's first part, None for that part itself.
+    """
+
+    key: str
+    ref: ChannelRef
+    slot: datetime
+    part: int
+    post: Post
+    not_before: datetime
+    state: State = State.READY
+    attempts: int = 0
+    claimed_at: datetime | None = None  # first: no copy of it can be older
+    lease_until: datetime | None = None
+    unknown_at: datetime | None = None
+    settle_at: datetime | None = None
+    lookups: int = 0
+    resent: bool = False  # it became ready again when nobody could know for sure
+    audit_at: datetime | None = None
+    message_id: str = ""
+    detail: str = ""  # why it is where it is, in plain words
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The platform has it: it said so, or its history shows it."""
+
+    message_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """No post was made, for certain."""
+
+    until: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """The channel takes no posts any more."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """Nobody knows whether a post was made; the history can be asked from *settle_at* on."""
+
+    settle_at: datetime
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The whole history since the first attempt was read, and it is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """The history could not be read; the next look is due at *again*, unless it is *forbidden*.
+
+    One that was only put off is not *counted*.
+    """
+
+    again: datetime
+    detail: str
+    forbidden: bool = False
+    counted: bool = True
+
+
+Outcome = Sent | Postponed | Gone | Unsure | Absent | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """When a channel's next slot is, None for never.
+
+    *fingerprint* tells the schedule that it was worked out from.
+    """
+
+    ref: ChannelRef
+    at: datetime | None
+    fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closure:
+    """Why and since when a channel takes no posts."""
+
+    reason: str
+    at: datetime
+
+
+class Outbox(Ledger, Protocol):
+    """The ledger with what is planned and how its sending goes. Each method is one transaction."""
+
+    async def due(self, now: datetime, served: Served, limit: int) -> list[Due]:
+        """The channels whose time has come and that take posts, the earliest first.
+
+        Those of one moment come in the order of a hash.
+        """
+
+    async def set_next(self, due: Due) -> None: ...
+
+    async def next_due(self, ref: ChannelRef) -> Due | None: ...
+
+    async def plan(
+        self,
+        ref: ChannelRef,
+        slot: datetime,
+        posts: Sequence[Post],
+        cursor: int,
+        next_due: Due | None = None,
+        released: Collection[str] = (),
+    ) -> bool:
+        """Put the posts into the outbox, their papers into ``posted``; move cursor and next slot on.
+
+        *next_due* is None where the schedule is not concerned; *released* are the ids of
+        ``released`` that were candidates: they have had their second chance. Where this slot was
+        planned before, nothing is written: False.
+        """
+
+    async def last_slot(self, ref: ChannelRef) -> datetime | None:
+        """The latest that was planned, with or without a post."""
+
+    async def released(self, ref: ChannelRef) -> list[str]:
+        """Canonical ids of papers that were planned and never posted; they are no longer posted."""
+
+    async def claim(
+        self, now: datetime, lease: timedelta, served: Served, limit: int
+    ) -> list[Delivery]:
+        """Take posts in hand: one at a time of a channel, parts in order, the oldest slots first.
+
+        No tenant has more than a few in hand. A channel with a postponed post waits for it.
+        """
+
+    async def settle(self, seen: Delivery, outcome: Outcome, now: datetime) -> Delivery:
+        """Keep what came of it; *seen* is the delivery as it was when the question was asked.
+
+        What is out of date changes nothing, unless it is Sent. Gone closes the channel: all that
+        is ready there is dead and its papers are released.
+        """
+
+    async def recover(self, now: datetime, settle: timedelta) -> int:
+        """At the start: what is in hand is unknown, for whoever had it is dead. How many were."""
+
+    async def expire(self, now: datetime, settle: timedelta) -> int:
+        """What is in hand beyond its lease is unknown. How many were."""
+
+    async def to_settle(self, now: datetime, served: Served, limit: int) -> list[Delivery]:
+        """The unknown ones whose time to look has come."""
+
+    async def to_audit(self, now: datetime, served: Served, limit: int) -> list[Delivery]:
+        """Sent ones that were resent in doubt, some time ago (see ``bot.delivery.AUDIT``)."""
+
+    async def audited(self, key: str, message_id: str, again: datetime | None = None) -> None:
+        """Note which copy stands; *again* asks for another audit then."""
+
+    async def resend(self, ref: ChannelRef, key: str) -> Delivery:
+        """Let a held post go once more; UserError for any other."""
+
+    async def give_up(self, ref: ChannelRef, key: str) -> Delivery:
+        """Drop a held post and what follows it in its slot, release the papers; or UserError."""
+
+    async def gone(self, ref: ChannelRef) -> Closure | None: ...
+
+    async def told(self, ref: ChannelRef) -> bool:
+        """Note that the owner of a closed channel is being told; False: noted before."""
+
+    async def revive(self, ref: ChannelRef) -> None:
+        """The channel takes posts again."""
+
+    async def deliveries(self, ref: ChannelRef, limit: int) -> list[Delivery]:
+        """The latest slots first, their parts in order."""
+
+    async def counts(self) -> Mapping[State, int]:
+        """How many there are in each state but sent."""
+
+    async def oldest_ready(self, now: datetime) -> datetime | None:
+        """Since when the longest waiting post might have gone."""
+
+    async def tidy(self, now: datetime) -> None:
+        """Drop deliveries after 90 days, but none that is under way, and ``posted`` after 400."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many posts a second, by each tenant or by all of the platform together."""
+
+    per_second: float
+    by_tenant: bool = False
+
+
 class Publisher(Protocol):
     """One per platform; it alone knows the platform's limits."""
 
     platform: str
+    rate: Rate | None  # None: as fast as it takes them, one channel's posts included
 
     def compose(self, ref: ChannelRef, digest: Digest) -> tuple[Post, ...]:
         """The messages of a digest, in order; pure. No paper, link or reason is lost."""
@@ -161,10 +375,13 @@ class Publisher(Protocol):
         Raises Later, ChannelGone or Unknown.
         """
 
-    async def find(self, ref: ChannelRef, key: str, since: datetime) -> str | None:
-        """The id of the message with that key, posted at *since* or later; None: there is none.
+    async def find(
+        self, ref: ChannelRef, post: Post, key: str, parent: str | None, since: datetime
+    ) -> Sequence[str]:
+        """The ids of all messages with that key, posted at *since* or later, in order.
 
-        Raises HistoryUnreadable.
+        None of them is missing: what cannot be read in full raises HistoryUnreadable, or Later
+        where the platform only asks for patience.
         """
 
     async def delete(self, ref: ChannelRef, message_id: str) -> None:

@@ -1,13 +1,20 @@
-"""A channel store in memory, for the whole suite; it passes the contract of the real one."""
+"""A channel store and an outbox in memory; they pass the contracts of the real ones."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 
 from adapters.storage.settings import from_json, to_json
+from bot import delivery
 from bot.errors import UserError
 from bot.model import SUBSCRIPTIONS_PER_WORKSPACE, Channel, ChannelRef
+from bot.ports import Closure, Delivery, Due, Gone, Outcome, Post, Served, State, Unsure
+from tests.fakes import MemoryLedger, MemoryLibrary
 
 
 @dataclass(slots=True)
@@ -101,3 +108,225 @@ class MemoryChannelStore:
                 f"This workspace has {had} subscriptions and no room for {more} more.",
                 hint="Unsubscribe from some first.",
             )
+
+
+class MemoryOutbox(MemoryLedger):
+    """A second implementation of ``bot.ports.Outbox``."""
+
+    def __init__(self, library: MemoryLibrary) -> None:
+        super().__init__(library)
+        self._rows: dict[str, Delivery] = {}
+        self._slots: set[tuple[ChannelRef, datetime]] = set()
+        self._due: dict[ChannelRef, Due] = {}
+        self._released: defaultdict[ChannelRef, set[str]] = defaultdict(set)
+        self._closed: dict[ChannelRef, Closure] = {}
+        self._told: set[ChannelRef] = set()
+
+    async def record(
+        self, ref: ChannelRef, slot: datetime, papers: Sequence[str], cursor: int
+    ) -> None:
+        await super().record(ref, slot, papers, cursor)
+        self._drop(ref, papers)
+
+    async def due(self, now: datetime, served: Served, limit: int) -> list[Due]:
+        found = [
+            (due.at, sha256(str(ref).encode()).digest(), due)
+            for ref, due in self._due.items()
+            if due.at and due.at <= now and ref not in self._closed and _serves(served, ref)
+        ]
+        return [due for _, _, due in sorted(found, key=lambda f: f[:2])][:limit]
+
+    async def set_next(self, due: Due) -> None:
+        self._due[due.ref] = due
+
+    async def next_due(self, ref: ChannelRef) -> Due | None:
+        return self._due.get(ref)
+
+    async def plan(
+        self,
+        ref: ChannelRef,
+        slot: datetime,
+        posts: Sequence[Post],
+        cursor: int,
+        next_due: Due | None = None,
+        released: Collection[str] = (),
+    ) -> bool:
+        slot = slot.astimezone(UTC)
+        if (ref, slot) in self._slots:
+            return False
+        self._slots.add((ref, slot))
+        self._rows |= {d.key: d for d in delivery.planned(ref, slot, posts)}
+        self._drop(ref, released)
+        await self.record(ref, slot, [paper for post in posts for paper in post.papers], cursor)
+        if next_due:
+            self._due[ref] = next_due
+        return True
+
+    async def last_slot(self, ref: ChannelRef) -> datetime | None:
+        return max((slot for planned, slot in self._slots if planned == ref), default=None)
+
+    async def released(self, ref: ChannelRef) -> list[str]:
+        return sorted(set(map(self._library.canonical, self._released[ref])))
+
+    def _drop(self, ref: ChannelRef, papers: Collection[str]) -> None:
+        canonical = self._library.canonical
+        dropped = set(map(canonical, papers))
+        self._released[ref] = {p for p in self._released[ref] if canonical(p) not in dropped}
+
+    def _release(self, rows: Sequence[Delivery]) -> None:
+        canonical = self._library.canonical
+        for row in rows:
+            lost = set(map(canonical, row.post.papers))
+            self._released[row.ref] |= lost
+            shown = self._posted[row.ref].get(row.slot, [])
+            shown[:] = [paper for paper in shown if canonical(paper) not in lost]
+            if not shown:
+                self._posted[row.ref].pop(row.slot, None)
+
+    async def claim(
+        self, now: datetime, lease: timedelta, served: Served, limit: int
+    ) -> list[Delivery]:
+        claimed: list[Delivery] = []
+        ready = [d for d in self._rows.values() if d.state is State.READY]
+        for row in sorted(ready, key=lambda d: (d.slot, d.key)):
+            if len(claimed) < limit and _serves(served, row.ref) and self._may_go(row, now):
+                claimed.append(self._keep(delivery.claimed(row, now, lease)))
+        return list(map(self._with_parent, claimed))
+
+    def _may_go(self, row: Delivery, now: datetime) -> bool:
+        others = [d for d in self._rows.values() if d.ref == row.ref]
+        tenants = Counter(
+            (d.ref.platform, d.ref.tenant) for d in self._rows.values() if d.state is State.SENDING
+        )
+        return (
+            tenants[row.ref.platform, row.ref.tenant] < delivery.IN_HAND_PER_TENANT
+            and not any(d.state is State.SENDING for d in others)
+            and not any(
+                d.state is State.READY and d.attempts and d.not_before > now for d in others
+            )
+            and row.not_before <= now
+            and self._is_next(row)
+        )
+
+    def _is_next(self, row: Delivery) -> bool:
+        return all(d.state is State.SENT for d in self._of_slot(row) if d.part < row.part)
+
+    def _of_slot(self, row: Delivery) -> list[Delivery]:
+        return [d for d in self._rows.values() if (d.ref, d.slot) == (row.ref, row.slot)]
+
+    def _keep(self, row: Delivery) -> Delivery:
+        self._rows[row.key] = row
+        return row
+
+    def _with_parent(self, row: Delivery) -> Delivery:
+        first = next(d for d in self._of_slot(row) if d.part == 0)
+        return replace(row, parent=first.message_id if row.part else None)
+
+    async def settle(self, seen: Delivery, outcome: Outcome, now: datetime) -> Delivery:
+        row = self._rows[seen.key]
+        after = delivery.concluded(row, seen, outcome, now)
+        if after is not row and isinstance(outcome, Gone):
+            ready = [d for d in self._rows.values() if d.ref == row.ref and d.state is State.READY]
+            dead = [self._keep(delivery.buried(d, outcome.reason)) for d in ready]
+            self._release([after, *dead])
+            self._closed.setdefault(row.ref, Closure(outcome.reason, now))
+        return self._with_parent(self._keep(after))
+
+    async def recover(self, now: datetime, settle: timedelta) -> int:
+        outcome = Unsure(now + settle, "Paperboy was stopped while it was posting")
+        return self._doubt(datetime.max.replace(tzinfo=UTC), outcome, now)
+
+    async def expire(self, now: datetime, settle: timedelta) -> int:
+        return self._doubt(now, Unsure(now + settle, "its lease ran out"), now)
+
+    def _doubt(self, until: datetime, outcome: Unsure, now: datetime) -> int:
+        rows = [d for d in self._rows.values() if d.lease_until and d.lease_until < until]
+        for row in rows:
+            self._keep(delivery.settled(row, outcome, now))
+        return len(rows)
+
+    async def to_settle(self, now: datetime, served: Served, limit: int) -> list[Delivery]:
+        found = [
+            (d.settle_at, d.key, self._with_parent(d))
+            for d in self._rows.values()
+            if d.settle_at and d.settle_at <= now and _serves(served, d.ref)
+        ]
+        return [row for _, _, row in sorted(found, key=lambda f: f[:2])][:limit]
+
+    async def to_audit(self, now: datetime, served: Served, limit: int) -> list[Delivery]:
+        found = [
+            (d.audit_at, d.key, self._with_parent(d))
+            for d in self._rows.values()
+            if d.audit_at and d.audit_at <= now and _serves(served, d.ref)
+        ]
+        return [row for _, _, row in sorted(found, key=lambda f: f[:2])][:limit]
+
+    async def audited(self, key: str, message_id: str, again: datetime | None = None) -> None:
+        self._keep(replace(self._rows[key], message_id=message_id, audit_at=again))
+
+    async def resend(self, ref: ChannelRef, key: str) -> Delivery:
+        return self._with_parent(self._keep(delivery.resent(self._row(ref, key))))
+
+    async def give_up(self, ref: ChannelRef, key: str) -> Delivery:
+        row = self._keep(delivery.given_up(self._row(ref, key)))
+        later = [
+            self._keep(delivery.abandoned(d))
+            for d in self._of_slot(row)
+            if d.part > row.part and d.state is State.READY
+        ]
+        self._release([row, *later])
+        return self._with_parent(row)
+
+    def _row(self, ref: ChannelRef, key: str) -> Delivery:
+        row = self._rows.get(key)
+        if row is None or row.ref != ref:
+            raise delivery.no_such_post(ref, key)
+        return row
+
+    async def gone(self, ref: ChannelRef) -> Closure | None:
+        return self._closed.get(ref)
+
+    async def told(self, ref: ChannelRef) -> bool:
+        if ref not in self._closed or ref in self._told:
+            return False
+        self._told.add(ref)
+        return True
+
+    async def revive(self, ref: ChannelRef) -> None:
+        self._closed.pop(ref, None)
+        self._told.discard(ref)
+
+    async def deliveries(self, ref: ChannelRef, limit: int) -> list[Delivery]:
+        rows = sorted(
+            (d for d in self._rows.values() if d.ref == ref),
+            key=lambda d: (-d.slot.timestamp(), d.part),
+        )
+        return list(map(self._with_parent, rows[:limit]))
+
+    async def counts(self) -> Mapping[State, int]:
+        found = Counter(d.state for d in self._rows.values())
+        return {state: found[state] for state in State if state is not State.SENT}
+
+    async def oldest_ready(self, now: datetime) -> datetime | None:
+        ready = [
+            d.not_before
+            for d in self._rows.values()
+            if d.state is State.READY and d.not_before <= now and self._is_next(d)
+        ]
+        return min(ready, default=None)
+
+    async def tidy(self, now: datetime) -> None:
+        old, older = now - timedelta(days=90), now - timedelta(days=400)
+        under_way = (State.READY, State.SENDING, State.UNKNOWN)
+        self._rows = {
+            key: d for key, d in self._rows.items() if d.slot >= old or d.state in under_way
+        }
+        self._slots = {(ref, slot) for ref, slot in self._slots if slot >= old}
+        for slots in self._posted.values():
+            for slot in [slot for slot in slots if slot < older]:
+                del slots[slot]
+
+
+def _serves(served: Served, ref: ChannelRef) -> bool:
+    tenants = served.get(ref.platform, ())
+    return tenants is None or ref.tenant in tenants

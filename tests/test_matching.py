@@ -315,5 +315,5 @@ def test_a_hyphenated_word_is_read_as_one_only_where_its_first_part_would_not_do
 
     asked.find(field, 0, hits)
 
-    assert {} == pattern(["model", "survey"]).occurrences(field)
-    assert [] == hits.tolist()
+    assert pattern(["model", "survey"]).occurrences(field) == {}
+    assert hits.tolist() == []

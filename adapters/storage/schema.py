@@ -133,6 +133,50 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (platform, tenant, channel, stem)
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE deliveries (
+            platform TEXT NOT NULL, tenant TEXT NOT NULL, channel TEXT NOT NULL,
+            slot TEXT NOT NULL, part INTEGER NOT NULL,
+            key TEXT NOT NULL UNIQUE,
+            body TEXT NOT NULL, papers TEXT NOT NULL, threaded INTEGER NOT NULL,
+            not_before TEXT NOT NULL,
+            state TEXT NOT NULL,   -- see bot.ports.State
+            attempts INTEGER NOT NULL,
+            claimed_at TEXT, lease_until TEXT, unknown_at TEXT, settle_at TEXT,
+            lookups INTEGER NOT NULL, resent INTEGER NOT NULL, audit_at TEXT,
+            message_id TEXT NOT NULL, detail TEXT NOT NULL,
+            PRIMARY KEY (platform, tenant, channel, slot, part)
+        )""",
+        # What waits for something is a small part of all: each index holds only that.
+        "CREATE INDEX deliveries_ready ON deliveries (slot, key) WHERE state = 'ready'",
+        "CREATE INDEX deliveries_waiting ON deliveries (not_before) WHERE state = 'ready'",
+        "CREATE INDEX deliveries_sending ON deliveries (lease_until) WHERE state = 'sending'",
+        "CREATE INDEX deliveries_unknown ON deliveries (settle_at) WHERE state = 'unknown'",
+        "CREATE INDEX deliveries_audit ON deliveries (audit_at) WHERE audit_at IS NOT NULL",
+        "CREATE INDEX deliveries_open ON deliveries (state) WHERE state <> 'sent'",
+        "CREATE INDEX deliveries_slot ON deliveries (slot)",
+        """CREATE TABLE slots (       -- planned ones, those without a post too
+            platform TEXT, tenant TEXT, channel TEXT, slot TEXT,
+            PRIMARY KEY (platform, tenant, channel, slot)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE schedules (
+            platform TEXT, tenant TEXT, channel TEXT,
+            next_due TEXT,
+            lot INTEGER NOT NULL,  -- a hash of the channel: those of one moment come in its order
+            fingerprint TEXT NOT NULL,
+            PRIMARY KEY (platform, tenant, channel)
+        ) WITHOUT ROWID""",
+        "CREATE INDEX schedules_due ON schedules (next_due, lot) WHERE next_due IS NOT NULL",
+        """CREATE TABLE released (    -- planned, never posted, to be offered again
+            platform TEXT, tenant TEXT, channel TEXT, paper TEXT,
+            PRIMARY KEY (platform, tenant, channel, paper)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE closures (
+            platform TEXT, tenant TEXT, channel TEXT,
+            reason TEXT NOT NULL, at TEXT NOT NULL, told INTEGER NOT NULL,
+            PRIMARY KEY (platform, tenant, channel)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 

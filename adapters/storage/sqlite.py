@@ -8,23 +8,36 @@ import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from adapters.storage import papers, people
+from adapters.storage import ledger, papers, people
 from adapters.storage.changes import Change
-from adapters.storage.schema import meaning, open_owner, open_reader, transaction
+from adapters.storage.schema import meaning, open_owner, open_reader
 from bot.model import Caller, ChannelRef, Paper, Record
-from bot.ports import Added, Arrival, Clock, Health, Revision
+from bot.ports import (
+    Added,
+    Arrival,
+    Clock,
+    Closure,
+    Delivery,
+    Due,
+    Health,
+    Outcome,
+    Post,
+    Revision,
+    Served,
+    State,
+)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
 class Store:
-    """A ``Library``, a ``Ledger`` and a ``ChangeLog``. Made by ``open``; one owner, any readers."""
+    """A ``Library``, an ``Outbox`` and a ``ChangeLog``. Made by ``open``; one owner, any readers."""
 
     def __init__(
         self, db: sqlite3.Connection, worker: ThreadPoolExecutor, path: Path, clock: Clock
@@ -126,21 +139,99 @@ class Store:
     async def posted(
         self, ref: ChannelRef, ids: Collection[str] | None = None
     ) -> Mapping[str, datetime]:
-        return await self._do(_posted, ref, ids)
+        return await self._do(ledger.posted, ref, ids)
 
     async def record(
         self, ref: ChannelRef, slot: datetime, papers: Sequence[str], cursor: int
     ) -> None:
-        await self._do(_record, ref, slot, papers, cursor)
+        await self._do(ledger.record, ref, slot, papers, cursor)
 
     async def cursor(self, ref: ChannelRef) -> int | None:
-        return await self._do(_cursor, ref)
+        return await self._do(ledger.cursor, ref)
 
     async def start(self, ref: ChannelRef, cursor: int) -> None:
-        await self._do(_start, ref, cursor)
+        await self._do(ledger.start, ref, cursor)
 
     async def last(self, ref: ChannelRef) -> tuple[datetime, tuple[str, ...]] | None:
-        return await self._do(_last, ref)
+        return await self._do(ledger.last, ref)
+
+    # Outbox
+
+    async def due(self, now: datetime, served: Served, limit: int) -> list[Due]:
+        return await self._do(ledger.due, now, served, limit)
+
+    async def set_next(self, due: Due) -> None:
+        await self._do(ledger.set_next, due)
+
+    async def next_due(self, ref: ChannelRef) -> Due | None:
+        return await self._do(ledger.next_due, ref)
+
+    async def plan(
+        self,
+        ref: ChannelRef,
+        slot: datetime,
+        posts: Sequence[Post],
+        cursor: int,
+        next_due: Due | None = None,
+        released: Collection[str] = (),
+    ) -> bool:
+        return await self._do(ledger.plan, ref, slot, posts, cursor, next_due, released)
+
+    async def last_slot(self, ref: ChannelRef) -> datetime | None:
+        return await self._do(ledger.last_slot, ref)
+
+    async def released(self, ref: ChannelRef) -> list[str]:
+        return await self._do(ledger.released, ref)
+
+    async def claim(
+        self, now: datetime, lease: timedelta, served: Served, limit: int
+    ) -> list[Delivery]:
+        return await self._do(ledger.claim, now, lease, served, limit)
+
+    async def settle(self, seen: Delivery, outcome: Outcome, now: datetime) -> Delivery:
+        return await self._do(ledger.settle, seen, outcome, now)
+
+    async def recover(self, now: datetime, settle: timedelta) -> int:
+        return await self._do(ledger.recover, now, settle)
+
+    async def expire(self, now: datetime, settle: timedelta) -> int:
+        return await self._do(ledger.expire, now, settle)
+
+    async def to_settle(self, now: datetime, served: Served, limit: int) -> list[Delivery]:
+        return await self._do(ledger.to_settle, now, served, limit)
+
+    async def to_audit(self, now: datetime, served: Served, limit: int) -> list[Delivery]:
+        return await self._do(ledger.to_audit, now, served, limit)
+
+    async def audited(self, key: str, message_id: str, again: datetime | None = None) -> None:
+        await self._do(ledger.audited, key, message_id, again)
+
+    async def resend(self, ref: ChannelRef, key: str) -> Delivery:
+        return await self._do(ledger.resend, ref, key)
+
+    async def give_up(self, ref: ChannelRef, key: str) -> Delivery:
+        return await self._do(ledger.give_up, ref, key)
+
+    async def gone(self, ref: ChannelRef) -> Closure | None:
+        return await self._do(ledger.gone, ref)
+
+    async def told(self, ref: ChannelRef) -> bool:
+        return await self._do(ledger.told, ref)
+
+    async def revive(self, ref: ChannelRef) -> None:
+        await self._do(ledger.revive, ref)
+
+    async def deliveries(self, ref: ChannelRef, limit: int) -> list[Delivery]:
+        return await self._do(ledger.deliveries, ref, limit)
+
+    async def counts(self) -> Mapping[State, int]:
+        return await self._do(ledger.counts)
+
+    async def oldest_ready(self, now: datetime) -> datetime | None:
+        return await self._do(ledger.oldest_ready, now)
+
+    async def tidy(self, now: datetime) -> None:
+        await self._do(ledger.tidy, now)
 
     # Shelf
 
@@ -214,62 +305,6 @@ _HERE = "platform = ? AND tenant = ? AND channel = ?"
 
 def _key(ref: ChannelRef) -> tuple[str, str, str]:
     return ref.platform, ref.tenant, ref.channel
-
-
-def _posted(
-    db: sqlite3.Connection, ref: ChannelRef, ids: Collection[str] | None
-) -> dict[str, datetime]:
-    query = f"SELECT paper, max(slot) FROM posted WHERE {_HERE} GROUP BY paper ORDER BY 2"
-    rows = db.execute(query, _key(ref)).fetchall()
-    canonical = papers.owners(db, {paper for paper, _ in rows} | set(ids or ()))
-    wanted = None if ids is None else {canonical[i] for i in ids}
-    return {
-        canonical[paper]: datetime.fromisoformat(slot)
-        for paper, slot in rows
-        if wanted is None or canonical[paper] in wanted
-    }
-
-
-def _record(
-    db: sqlite3.Connection, ref: ChannelRef, slot: datetime, ids: Sequence[str], cursor: int
-) -> None:
-    at = slot.astimezone(UTC).isoformat()
-    with transaction(db):
-        canonical = papers.owners(db, ids)
-        query = f"SELECT paper FROM posted WHERE {_HERE} AND slot = ?"
-        there = [paper for (paper,) in db.execute(query, (*_key(ref), at))]
-        fresh = [i for i in dict.fromkeys(canonical[i] for i in ids) if i not in there]
-        db.executemany(
-            "INSERT INTO posted VALUES (?, ?, ?, ?, ?, ?)",
-            [(*_key(ref), at, n, paper) for n, paper in enumerate(fresh, start=len(there))],
-        )
-        db.execute(
-            "INSERT INTO cursors VALUES (?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET seq = max(seq, excluded.seq)",
-            (*_key(ref), cursor),
-        )
-
-
-def _cursor(db: sqlite3.Connection, ref: ChannelRef) -> int | None:
-    row = db.execute(f"SELECT seq FROM cursors WHERE {_HERE}", _key(ref)).fetchone()
-    return row[0] if row else None
-
-
-def _start(db: sqlite3.Connection, ref: ChannelRef, cursor: int) -> None:
-    db.execute("INSERT OR IGNORE INTO cursors VALUES (?, ?, ?, ?)", (*_key(ref), cursor))
-
-
-def _last(db: sqlite3.Connection, ref: ChannelRef) -> tuple[datetime, tuple[str, ...]] | None:
-    rows = db.execute(
-        f"SELECT slot, paper FROM posted WHERE {_HERE} AND slot = "
-        f"(SELECT max(slot) FROM posted WHERE {_HERE}) ORDER BY position",
-        (*_key(ref), *_key(ref)),
-    ).fetchall()
-    if not rows:
-        return None
-    canonical = papers.owners(db, [paper for _, paper in rows])
-    shown = dict.fromkeys(canonical[paper] for _, paper in rows)
-    return datetime.fromisoformat(rows[0][0]), tuple(shown)
 
 
 def _note(db: sqlite3.Connection, ref: ChannelRef, values: tuple[object, ...]) -> int:
