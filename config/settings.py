@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 
 def is_loopback(url: str) -> bool:
@@ -55,6 +55,17 @@ class HuggingFace(BaseModel):
     endpoint: Address = "https://huggingface.co"
 
 
+class Web(BaseModel):
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8080  # 0: any free port
+
+
+class Delivery(BaseModel):
+    settle_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = (
+        90.0  # after this a request without an answer has made its post, or never will
+    )
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="PAPERBOY_",
@@ -68,12 +79,19 @@ class Settings(BaseSettings):
     arxiv: Arxiv = Arxiv()
     huggingface: HuggingFace = HuggingFace()
     journals: tuple[Address, ...] = ()
+    fetch_minutes: Annotated[int, Field(ge=5, le=1440)] = 30
+    outbox_dir: Path | None = None
+    delivery: Delivery = Delivery()
+    web: Web = Web()
 
 
 def load() -> tuple[Settings | None, list[str]]:
     """The settings, or a line per fault that names its variable."""
     try:
         return Settings(), []
+    except SettingsError as error:  # a value that should be JSON
+        name = str(error).partition('"')[2].partition('"')[0].upper()
+        return None, [f'PAPERBOY_{name}: must be JSON, such as ["https://example.org/feed"].']
     except ValidationError as error:
         return None, [
             f"PAPERBOY_{'__'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}."
