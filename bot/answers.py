@@ -6,19 +6,23 @@ import logging
 import secrets
 from dataclasses import replace
 from datetime import date, datetime
+from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from bot import commands, identity
+from bot.cards import actions, card
 from bot.commands import CHANGE, POST, Command
-from bot.digests import Digests, actions, card, parse_when
+from bot.digests import Digests, Plan, parse_when
 from bot.errors import PaperboyError, UserError
 from bot.feedback_answers import FeedbackAnswers
 from bot.model import Caller, Channel
-from bot.options import change, differences, settings_form, told
+from bot.options import change, differences, settings_form
 from bot.paper_answers import PaperAnswers
-from bot.ports import ChannelStore, Clock, Health, Ledger, Library, Shelf, SourceHealth
+from bot.ports import ChannelStore, Clock, Library, Outbox, Shelf, SourceHealth
 from bot.ranking import LINE, Verdict
 from bot.schedule import Schedule
+from bot.service import reschedule
+from bot.status_answers import StatusAnswers, moment, upcoming
 from bot.subscription_answers import SubscriptionAnswers, rhythm
 from bot.views import (
     Action,
@@ -30,6 +34,7 @@ from bot.views import (
     Span,
     Text,
     View,
+    how_many,
     joined,
     text,
 )
@@ -37,18 +42,26 @@ from bot.views import (
 log = logging.getLogger(__name__)
 
 
+class Announcer(Protocol):
+    async def announce(self, channel: Channel, plan: Plan) -> None:
+        """Post what somebody asked for to the whole channel, now."""
+
+
 class Answers:
+    """Without *announcer* an answer is all that everybody sees: one terminal, one reader."""
+
     def __init__(
         self,
         store: ChannelStore,
         library: Library,
-        ledger: Ledger,
+        ledger: Outbox,
         digests: Digests,
         papers: PaperAnswers,
         subscriptions: SubscriptionAnswers,
         feedback: FeedbackAnswers,
         shelf: Shelf,
         health: SourceHealth,
+        announcer: Announcer | None,
         clock: Clock,
     ) -> None:
         self._store = store
@@ -59,7 +72,8 @@ class Answers:
         self._subscriptions = subscriptions
         self._feedback = feedback
         self._shelf = shelf
-        self._health = health
+        self._status = StatusAnswers(store, library, ledger, papers, subscriptions, health, clock)
+        self._announcer = announcer
         self._clock = clock
 
     async def say(self, words: str, caller: Caller) -> View:
@@ -145,7 +159,11 @@ class Answers:
             case commands.ConfigUndo():
                 return await self._undo(caller)
             case commands.Status():
-                return await self._status(caller)
+                return await self._status.status(caller)
+            case commands.Resend(key):
+                return await self._status.resend(key, caller)
+            case commands.GiveUp(key):
+                return await self._status.give_up(key, caller)
             case commands.Find():
                 return await self._papers.find(command, await self._channel(caller))
             case commands.Again():
@@ -177,7 +195,7 @@ class Answers:
             case commands.Export():
                 return await self._papers.export(command, await self._channel(caller), caller)
             case commands.Home():
-                return await self._home(caller)
+                return await self._status.home(caller)
             case commands.ConfigExport():
                 return Document("paperboy.json", await self._store.dump(caller.ref))
             case commands.ConfigImport(document):
@@ -214,13 +232,7 @@ class Answers:
         posted = await self._ledger.posted(caller.ref, [paper.id])
         notes: list[Text] = []
         if paper.id in posted:
-            notes.append(
-                text(
-                    "Posted here on ",
-                    Span(_long(posted[paper.id], channel), when=posted[paper.id]),
-                    ".",
-                )
-            )
+            notes.append(text("Posted here on ", moment(posted[paper.id], channel), "."))
         notes += self._standing(verdict, channel, posted=paper.id in posted)
         short = identity.short_id(paper.id)
         shown = replace(
@@ -261,6 +273,12 @@ class Answers:
             )
             return replace(digest, notes=(*digest.notes, note))
         plan = await self._digests.now(channel)
+        if self._announcer:
+            await self._announcer.announce(channel, plan)
+            return Notice(
+                text(f"Posted to the channel: {how_many(len(plan.papers))}."),
+                hints=(text(plan.digest.quiet.text),) if plan.digest.quiet else (),
+            )
         await self._ledger.record(channel.ref, plan.digest.slot, plan.papers, plan.cursor)
         return plan.digest
 
@@ -285,7 +303,9 @@ class Answers:
         channel = await self._channel(caller)
         if not words:
             return Notice(
-                text(f"Digests come {rhythm(channel)}."), kind="info", hints=self._next(channel)
+                text(f"Digests come {rhythm(channel)}."),
+                kind="info",
+                hints=upcoming(channel, self._clock()),
             )
         assumed = not caller.zone and await self._store.get(caller.ref) is None
         after = replace(channel, schedule=Schedule.parse(words, channel.schedule.zone))
@@ -297,17 +317,10 @@ class Answers:
         return Notice(
             text(f"Digests come {after.schedule}."),
             hints=(
-                *self._next(after),
+                *upcoming(after, self._clock()),
                 *((text("Your time zone is not known; name it to change it."),) if assumed else ()),
             ),
         )
-
-    def _next(self, channel: Channel) -> tuple[Text, ...]:
-        slots = channel.schedule.next_slots(self._clock(), 3)
-        if not slots:
-            return ()
-        days = [Span(f"{slot:%a %-d %b %H:%M}", when=slot) for slot in slots]
-        return (text("Next: ", *joined([(day,) for day in days]), "."),)
 
     async def _pause(self, until: str, caller: Caller) -> View:
         channel = await self._channel(caller)
@@ -323,17 +336,29 @@ class Answers:
 
     async def _resume(self, caller: Caller) -> View:
         channel = await self._channel(caller)
-        if not channel.paused:
-            return Notice(text("It is not paused."), kind="info", hints=self._next(channel))
+        closure = await self._ledger.gone(caller.ref)
+        if not channel.paused and not closure:
+            return Notice(
+                text("It is not paused."), kind="info", hints=upcoming(channel, self._clock())
+            )
         after = replace(channel, paused=False, paused_until=None)
-        await self._save(after, caller)
-        return Notice(text(f"Going on: digests come {rhythm(after)}."), hints=self._next(after))
+        if channel.paused:
+            await self._save(after, caller)
+        hints = upcoming(after, self._clock())
+        if closure:
+            await self._ledger.revive(caller.ref)
+            words = f"I post here again. No post was taken before: {closure.reason.rstrip('.')}."
+            more = text("What was not posted can come with the next digest.")
+            return Notice(text(words), hints=(more, *hints))
+        return Notice(text(f"Going on: digests come {rhythm(after)}."), hints=hints)
 
     async def _undo(self, caller: Caller) -> View:
         undone = await self._store.undo(caller.ref, caller.user)
         if undone is None:
             return Notice(text("There is nothing to undo."), kind="info")
         was, now = undone
+        if now:
+            await reschedule(now, self._ledger, self._clock())
         return Notice(
             text("Taken back: "), hints=tuple(text(line) for line in differences(now, was)) or ()
         )
@@ -342,6 +367,7 @@ class Answers:
         before = await self._channel(caller)
         await self._ledger.start(caller.ref, await self._library.end())
         after = await self._store.load(caller.ref, document, caller.user)
+        await reschedule(after, self._ledger, self._clock())
         lines = differences(before, after) or ["nothing changed"]
         return Notice(
             text("Settings taken over."),
@@ -364,64 +390,6 @@ class Answers:
             await self._store.remove(own, caller.user)
         await self._shelf.erase(caller)
         return Notice(text("Erased: nothing is kept about you any more."))
-
-    async def _home(self, caller: Caller) -> View:
-        """What is a person's own, and what they look after."""
-        own = replace(caller.ref, channel=f"@{caller.user}")
-        mine = await self._store.get(own)
-        here = (caller.ref.platform, caller.ref.tenant)
-        managed = [
-            channel for channel in await self._store.all()
-            if (channel.ref.platform, channel.ref.tenant) == here
-            and channel.owner == caller.user and channel.ref != own
-        ]  # fmt: skip
-        saved = await self._papers.saved_papers(caller)
-        rows = [
-            Row(text("Your subscriptions"), text(f"{len(mine.subscriptions)}" if mine else "none yet"),
-                tuple(told(s) for s in mine.subscriptions) if mine else ()),
-            Row(text("Saved papers"), text(f"{len(saved)}"),
-                tuple(text(Span(p.title, link=identity.paper_link(p.id, p.title))) for p in saved[:3])),
-            Row(text("Your channels"), text(f"{len(managed)}"),
-                tuple(text(f"{c.ref.channel}: {len(c.subscriptions)} subscriptions, {rhythm(c)}")
-                      for c in managed)),
-        ]  # fmt: skip
-        upcoming = [
-            line for c in (mine, *managed) if c and not c.paused for line in self._next(c)[:1]
-        ]
-        if upcoming:
-            rows.append(Row(text("Next digests"), upcoming[0], tuple(upcoming[1:3])))
-        return Listing(
-            text("Home"),
-            rows=tuple(rows),
-            actions=(Action("Saved papers", "saved"), Action("Help", "help")),
-        )
-
-    async def _status(self, caller: Caller) -> View:
-        channel = await self._channel(caller)
-        now = self._clock()
-        newest = await self._library.newest_day()
-        last = await self._ledger.last(caller.ref)
-        posted = await self._ledger.posted(caller.ref)
-        rows = [
-            Row(text("Channel"), text(f"{caller.ref}")),
-            Row(text("Digests"), text(rhythm(channel)), self._next(channel) if not channel.paused else ()),
-            Row(text("Settings"), text(
-                f"{len(channel.subscriptions)} subscriptions, {len(channel.muted)} muted words, "
-                f"at most {channel.max} papers, {channel.strictness}, {channel.layout}, "
-                f"quiet days: {channel.quiet}, trending: {channel.trending}")),
-            Row(text("Library"), text(
-                f"{await self._library.count():,} papers"
-                + (f", the newest listed on {newest:%-d %B %Y}" if newest else ""))),
-            Row(text("Posted"), text(
-                f"{len(posted):,} papers here, last on ", Span(_long(last[0], channel), when=last[0])
-                ) if last else text("nothing here yet")),
-            Row(text("Now"), text(Span(_long(now, channel), when=now), f" ({channel.schedule.zone})")),
-        ]  # fmt: skip
-        rows += [
-            Row(text(f"Source {source.name}"), *_told_health(source, channel))
-            for source in await self._health.all_health()
-        ]
-        return Listing(text("Status"), rows=tuple(rows))
 
 
 def mistake(error: PaperboyError) -> Notice:
@@ -469,24 +437,3 @@ def help_view(command: commands.Help) -> View:
         rows=rows,
         notes=(text("More about one: ", Span("help subscribe", code=True)),),
     )
-
-
-def _told_health(health: Health, channel: Channel) -> tuple[Text, tuple[Text, ...]]:
-    good, bad = health.last_success, health.last_error
-    failing = bad is not None and (good is None or bad > good)
-    said = (
-        text("last read ", Span(_long(good, channel), when=good))
-        if good
-        else text("never read yet")
-    )
-    if health.announced:
-        said += text(f", announced {health.announced:%-d %B %Y}")
-    details = [text(f"Failing: {health.error}")] if failing else []
-    if health.next_try:
-        at = Span(_long(health.next_try, channel), when=health.next_try)
-        details.append(text("Next try ", at))
-    return said, tuple(details)
-
-
-def _long(when: datetime, channel: Channel) -> str:
-    return f"{when.astimezone(ZoneInfo(channel.schedule.zone)):%a %-d %b %Y %H:%M}"

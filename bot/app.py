@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
+import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
@@ -20,23 +22,29 @@ from adapters.storage.settings import TinyChannelStore
 from adapters.storage.sqlite import Store
 from bot import identity, query
 from bot.answers import Answers
+from bot.delivery import DRAIN, Sender
 from bot.digests import Digests, parse_when
 from bot.errors import StorageFailed, UserError
 from bot.feedback_answers import FeedbackAnswers
 from bot.model import Caller, Channel, ChannelRef, Origin, Paper, Record, Subscription
 from bot.paper_answers import PaperAnswers
-from bot.ports import Clock, Page, PaperSearch, PaperSource, Search
+from bot.ports import Clock, Page, PaperSearch, PaperSource, Publisher, Search
 from bot.preview import Previews
 from bot.query import Query
 from bot.refresh import Refresh
 from bot.schedule import Schedule
+from bot.service import HOUSEKEEPING, RECONCILE, TICK, Service
 from bot.subscription_answers import SubscriptionAnswers
 from bot.views import Digest, Notice, Span, View, text
 
 if TYPE_CHECKING:
+    from adapters.scheduler import Jobs
     from adapters.search import PaperIndex
     from adapters.sources.files import Dump
+    from adapters.terminal.publisher import TerminalPublisher
     from config.settings import Settings
+
+log = logging.getLogger(__name__)
 
 SAMPLE_QUERIES = (
     '"scaling law"',
@@ -45,8 +53,10 @@ SAMPLE_QUERIES = (
     '"information retrieval"|"text-to-SQL"',
     '"in-context learning" -survey',
 )
+PLATFORMS = ("slack", "discord", "terminal")
 DATABASE = "paperboy.sqlite3"
 SETTINGS = "settings"
+TERMINAL = "terminal"
 INDEX = "index"
 REACH_SECONDS = 4.0  # with the next: the first start waits 5 s for a source at most
 CONNECT_SECONDS = 1.0
@@ -60,6 +70,8 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class App:
+    service: Service
+    sender: Sender
     library: Store
     channels: TinyChannelStore
     digests: Digests
@@ -95,11 +107,16 @@ async def _any_connects(hosts: Iterable[tuple[str, int]]) -> bool:
 
 @asynccontextmanager
 async def open_app(
-    settings: Settings, clock: Clock = utc_now, *, readonly: bool = False, online: bool = False
+    settings: Settings,
+    clock: Clock = utc_now,
+    *,
+    readonly: bool = False,
+    online: bool = False,
+    publishers: Sequence[Publisher] = (),
 ) -> AsyncIterator[App]:
     """Everything on one data folder. The owner of the folder locks it; readers work beside it.
 
-    Only *online* the sources can be asked.
+    Only *online* the sources can be asked. An outbox that is set replaces all *publishers*.
     """
     folder = settings.data_dir
     async with AsyncExitStack() as stack:
@@ -121,14 +138,121 @@ async def open_app(
             channels, library, library, digests, previews, index, library, clock
         )
         feedback = FeedbackAnswers(papers, digests, library, clock)
+        refresh = Refresh(sources.fetch, library, library, clock)
+        if settings.outbox_dir and not readonly:
+            publishers = await _outboxes(settings.outbox_dir, clock, stack)
+        served = dict.fromkeys(publisher.platform for publisher in publishers)
+        sender = Sender(
+            library, channels, publishers, lambda: served, clock, asyncio.sleep,
+            settle=timedelta(seconds=settings.delivery.settle_seconds),
+        )  # fmt: skip
+        service = Service(
+            channels,
+            library,
+            digests,
+            sender,
+            publishers,
+            lambda: served,
+            refresh,
+            clock,
+            library,
+        )
         answers = Answers(
             channels, library, library, digests, papers, subscriptions, feedback, library, library,
-            clock,
+            service if settings.outbox_dir and not readonly else None, clock,
         )  # fmt: skip
-        refresh = Refresh(sources.fetch, library, library, clock)
         at = settings.arxiv
         hosts = tuple(map(_port, (at.api_url, at.feed_url, settings.huggingface.endpoint)))
-        yield App(library, channels, digests, papers, answers, refresh, clock, hosts)
+        yield App(
+            service, sender, library, channels, digests, papers, answers, refresh, clock, hosts
+        )
+
+
+@asynccontextmanager
+async def terminal_publisher(settings: Settings) -> AsyncIterator[TerminalPublisher]:
+    """Its posts are kept beside the database, as an outbox."""
+    from adapters.outbox import Outbox
+    from adapters.terminal.publisher import TerminalPublisher
+
+    history = Outbox(settings.data_dir / TERMINAL, "terminal", utc_now)
+    try:
+        yield TerminalPublisher(history)
+    finally:
+        await history.aclose()
+
+
+@asynccontextmanager
+async def serving(app: App, settings: Settings, *, fetching: bool) -> AsyncIterator[Jobs]:
+    """The clock runs; in the end what is in hand is finished and recorded."""
+    from adapters.scheduler import Job, Jobs
+
+    await app.service.start()
+    jobs = [
+        Job("tick", TICK, app.service.tick),
+        Job("reconcile", RECONCILE, app.service.reconcile),
+        Job("housekeeping", HOUSEKEEPING, app.service.keep_house),
+    ]
+    if fetching:
+        jobs.append(Job("fetch", settings.fetch_minutes * 60.0, app.service.fetch))
+    running = Jobs(jobs, app.clock)
+    running.start()
+    try:
+        yield running
+    finally:
+        await app.sender.drain()
+        await running.stop(DRAIN.total_seconds())
+
+
+async def run_until_told(app: App, settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT."""
+    from adapters.web import Figures, health_routes, serve
+
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(each, told.set)
+    state = {"unready": "starting"}
+    jobs: list[Jobs] = []
+
+    async def figures() -> Figures:
+        counts = await app.library.counts()
+        return Figures(
+            digests={("all", cause): n for cause, n in app.service.planned.items()},
+            deliveries={("all", found.value): n for found, n in counts.items()},
+            oldest_ready=await app.library.oldest_ready(app.clock()),
+            sources=await app.library.all_health(),
+            ticks=jobs[0].done["tick"] if jobs else 0,
+            missed=dict(jobs[0].missed) if jobs else {},
+            failed=dict(jobs[0].failed) if jobs else {},
+            papers=await app.library.count(),
+        )
+
+    routes = health_routes(
+        clock=app.clock,
+        period=timedelta(seconds=TICK),
+        last_tick=lambda: jobs[0].last_run("tick") if jobs else None,
+        unready=lambda: state["unready"],
+        figures=figures,
+    )
+    async with serve(settings.web.host, settings.web.port, routes) as address:
+        log.info("the web port is %s", address)
+        async with serving(app, settings, fetching=True) as running:
+            jobs.append(running)
+            state["unready"] = ""
+            await told.wait()
+            state["unready"] = "stopping"
+            log.info("stopping: what is in hand is finished first")
+
+
+async def _outboxes(folder: Path, clock: Clock, stack: AsyncExitStack) -> list[Publisher]:
+    from adapters.outbox import Outbox
+
+    made: list[Publisher] = []
+    for platform in PLATFORMS:
+        outbox = Outbox(folder, platform, clock)
+        stack.push_async_callback(outbox.aclose)
+        made.append(outbox)
+    return made
 
 
 @dataclass(frozen=True, slots=True)

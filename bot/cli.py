@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Coroutine
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -93,31 +94,71 @@ def chat(
         str | None,
         typer.Option(help="The channel to sit in; a bare name is one of the terminal's."),
     ] = None,
+    speak_as: Annotated[
+        str | None,
+        typer.Option(
+            "--as", help="Speak for a channel of a platform: slack:T1:C2. Goes with --user."
+        ),
+    ] = None,
+    user: Annotated[str | None, typer.Option(help="The person to speak as: U1.")] = None,
 ) -> None:
     """Sit in a channel in the terminal; reads one command a line from a pipe too."""
-    _run(_chat(channel))
+    if (speak_as is None) != (user is None) or (speak_as and channel):
+        raise UserError(
+            "--as and --user go together, without --channel.",
+            hint="Write paperboy chat --as slack:T1:C2 --user U1",
+        )
+    _run(_chat(speak_as or channel, user))
 
 
-async def _chat(name: str | None) -> int:
+async def _chat(name: str | None, user: str | None) -> int:
     logging.getLogger().setLevel(logging.ERROR)  # what a person has to know, the answers tell
-    from adapters.terminal.chat import Pipe, Prompt, chat
+    from adapters.terminal.chat import Pipe, Prompt, chat, post
     from adapters.terminal.render import Screen
     from adapters.terminal.session import ChannelSession, caller
-    from bot.app import open_app, welcome
+    from bot.app import open_app, serving, terminal_publisher, welcome
 
     person = caller(ChannelRef.parse(name or "main"))
+    if user:
+        person = replace(person, user=user)
     settings = _settings()
-    async with open_app(settings, online=True) as app:
+    interactive = sys.stdin.isatty() and sys.stdout.isatty()
+    async with (
+        terminal_publisher(settings) as publisher,
+        open_app(settings, online=True, publishers=[publisher]) as app,
+    ):
         session = ChannelSession(
             app.answers, person, greeting=lambda: welcome(app, person, named=name is not None)
         )
         screen = Screen(sys.stdout, interactive=sys.stdout.isatty())
-        if sys.stdin.isatty() and sys.stdout.isatty():
+        lines: Prompt | Pipe = Pipe(sys.stdin.fileno())
+        if interactive:
             history = settings.data_dir / "history"
-            prompt = Prompt(session.completions, history=history, channel=session.channel)
-            await chat(session, screen=screen, lines=prompt)
-        else:
-            await chat(session, screen=screen, lines=Pipe(sys.stdin.fileno()))
+            lines = Prompt(session.completions, history=history, channel=session.channel)
+        publisher.appear(lambda view: post(view, screen=screen, lines=lines))
+        async with serving(app, settings, fetching=interactive):
+            await chat(session, screen=screen, lines=lines)
+    return 0
+
+
+@cli.command(epilog="Example: PAPERBOY_OUTBOX_DIR=posts paperboy run")
+def run() -> None:
+    """Everything that is configured: platforms, clock, web port. Ends on SIGTERM or Ctrl-C."""
+    _run(_serve())
+
+
+async def _serve() -> int:
+    logging.getLogger().setLevel(logging.INFO)
+    from bot.app import open_app, run_until_told
+
+    settings = _settings()
+    if settings.outbox_dir is None:
+        raise UserError(
+            "There is nothing to post to.",
+            hint="Set PAPERBOY_OUTBOX_DIR to a folder to have all posts as lines of a file there.",
+        )
+    async with open_app(settings, online=True) as app:
+        await run_until_told(app, settings)
     return 0
 
 

@@ -232,11 +232,22 @@ class Status:
     pass
 
 
+@dataclass(frozen=True, slots=True)
+class Resend:
+    key: str  # of a held post, or how it begins
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    key: str
+
+
 Command = (
     Help | Subscribe | Expand | Unsubscribe | Mute | Unmute | ListSubscriptions | Preview | Why | Show
     | Settings | SetOptions | DigestNow | SetSchedule | Pause | Resume | ConfigUndo | Status
     | Find | Top | Similar | Save | Unsave | Saved | Share | Home | Export | ConfigExport
     | ConfigImport | EraseMe | Again | Like | Dislike | Unvote | ShowLearned | Forget
+    | Resend | GiveUp
 )  # fmt: skip
 
 Options = Mapping[str, str]
@@ -333,6 +344,15 @@ def _paper_verb(make: Callable[[str], Command], verb: str) -> Callable[[str, Opt
             raise UserError(
                 f"{verb} which paper?", hint=f"Write {verb} 2509.04664, or a link to it."
             )
+        return make(text)
+
+    return build
+
+
+def _post_verb(make: Callable[[str], Command], verb: str) -> Callable[[str, Options], Command]:
+    def build(text: str, _: Options) -> Command:
+        if not text:
+            raise UserError(f"{verb} which post?", hint="Type status to see what is held.")
         return make(text)
 
     return build
@@ -532,7 +552,7 @@ VERBS = (
          "Times: 09:00, 9am, 09:00,16:00. Alone it shows the schedule.", aliases=("time",)),
     Verb("pause", "pause [until:2027-01-04]", "no digests until then, or until resume", CHANGE, _pause,
          ("until",)),
-    Verb("resume", "resume", "go on after a pause", CHANGE, _plain(Resume, "resume"),
+    Verb("resume", "resume", "go on after a pause, or where no posts were taken", CHANGE, _plain(Resume, "resume"),
          aliases=("unpause",)),
     Verb("settings", "settings", "everything that can be set, as a form", READ, _plain(Settings, "settings"),
          aliases=("options",)),
@@ -544,8 +564,13 @@ VERBS = (
          aliases=("undo",)),
     Verb("erase", "erase me", "remove what is kept about you: saved papers, votes and your own channel", OWN,
          _erase, ("sure",), aliases=("forget-me",)),
-    Verb("status", "status", "schedule, library and what was posted", READ, _plain(Status, "status"),
-         aliases=("health",)),
+    Verb("status", "status", "schedule, library, what was posted and what is held", READ,
+         _plain(Status, "status"), aliases=("health",)),
+    Verb("resend", "resend KEY", "send a held post once more; status shows its key", CHANGE,
+         _post_verb(Resend, "resend"), more="The first 6 characters of the key will do.",
+         aliases=("retry",)),
+    Verb("giveup", "giveup KEY", "drop a held post; its papers get another chance", CHANGE,
+         _post_verb(GiveUp, "giveup"), aliases=("give-up",)),
 )  # fmt: skip
 
 # What buttons say and nobody types: it is not in help.
@@ -575,6 +600,7 @@ _BY_TYPE = {
     ConfigImport: _NAMES["config"], EraseMe: _NAMES["erase"], Again: AGAIN,
     Like: _NAMES["like"], Dislike: _NAMES["dislike"], Unvote: _NAMES["unvote"],
     ShowLearned: _NAMES["learned"], Forget: _NAMES["forget"],
+    Resend: _NAMES["resend"], GiveUp: _NAMES["giveup"],
 }  # fmt: skip
 
 

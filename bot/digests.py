@@ -3,39 +3,67 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from bot import identity
 from bot.announcements import why_empty
+from bot.cards import card
 from bot.errors import UserError
 from bot.feedback import VOTED_PAPERS, learn, own_words
 from bot.keywords import Document
 from bot.model import Channel, ChannelRef, Learned, Paper
-from bot.ports import Clock, Health, Ledger, Library, Shelf, SourceHealth
+from bot.ports import Clock, Health, Library, Outbox, Shelf, SourceHealth
 from bot.ranking import BACKGROUND, LINE, Background, Profile, Verdict, upvotes_reason
 from bot.schedule import Schedule
-from bot.text import Pattern, clip, marks, sentences
-from bot.views import Action, Digest, PaperCard, Quiet, Span, Text, text
+from bot.text import clip
+from bot.views import Digest, PaperCard, Quiet, text
+
+if TYPE_CHECKING:
+    from bot.matching import Matcher, Matches
 
 FRESH_DAYS = 8  # listed at most so long before the slot (design §4)
-_GIST = 320  # characters
+FEW = 20  # channels that are matched one by one
+_PROFILES = 200  # of channels, the last ones used
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A channel's slot to plan for. *at* is aware; slots since *missed_from* have been missed."""
+
+    channel: Channel
+    at: datetime
+    missed_from: datetime | None = None
+
+    @property
+    def local(self) -> datetime:
+        return self.at.astimezone(ZoneInfo(self.channel.schedule.zone))
+
+    @property
+    def listed_from(self) -> date:
+        first = self.missed_from or self.at
+        return first.astimezone(self.local.tzinfo).date() - timedelta(days=FRESH_DAYS)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A digest with what posting it has to note: its papers and the channel's new cursor."""
+    """A digest with what posting it has to note: its papers, and the channel's new cursor.
+
+    *released* are papers of an earlier digest that was never posted: they had their chance in it.
+    """
 
     digest: Digest
     papers: tuple[str, ...]
     cursor: int
+    released: tuple[str, ...] = ()
 
 
 class Digests:
     def __init__(
-        self, library: Library, ledger: Ledger, shelf: Shelf, health: SourceHealth, clock: Clock
+        self, library: Library, ledger: Outbox, shelf: Shelf, health: SourceHealth, clock: Clock
     ) -> None:
         self._library = library
         self._ledger = ledger
@@ -44,9 +72,20 @@ class Digests:
         self._clock = clock
         self._background: tuple[int, Background] | None = None
         self._learned: dict[ChannelRef, tuple[object, tuple[Learned, ...]]] = {}
+        self._profiles: dict[ChannelRef, tuple[object, Profile]] = {}
+        self._matcher: Matcher | None = None
+        self._placed: dict[ChannelRef, tuple[Channel, tuple[Learned, ...]]] = {}
 
     async def profile(self, channel: Channel) -> Profile:
-        return Profile(channel, await self.background(), await self.learned(channel))
+        background, learned = await self.background(), await self.learned(channel)
+        basis = channel, learned, background
+        known, profile = self._profiles.pop(channel.ref, (None, None))
+        if profile is None or known != basis:
+            profile = await asyncio.to_thread(Profile, channel, background, learned)
+        self._profiles[channel.ref] = basis, profile  # the last one used is the last one
+        while len(self._profiles) > _PROFILES:
+            del self._profiles[next(iter(self._profiles))]
+        return profile
 
     async def learned(self, channel: Channel) -> tuple[Learned, ...]:
         """What votes taught the channel; worked out anew when a vote or a keyword has changed."""
@@ -84,25 +123,77 @@ class Digests:
 
     async def now(self, channel: Channel) -> Plan:
         """What arrived since the channel's last digest."""
-        slot = self._clock().astimezone(ZoneInfo(channel.schedule.zone))
-        cursor = await self._ledger.cursor(channel.ref)
-        end = await self._library.end()
-        oldest = slot.date() - timedelta(days=FRESH_DAYS)
-        arrivals = await self._library.after(end if cursor is None else cursor, listed_from=oldest)
-        papers = [arrival.paper for arrival in arrivals]
-        digest = await self._digest(
-            channel, papers, slot, since=channel.schedule.slot_day_before(slot.date())
-        )
+        slot = Slot(channel, self._clock())
+        _, plan = await anext(self.plans([slot]))
         last = await self._ledger.last(channel.ref)
+        digest = plan.digest
         if (
             digest.quiet
-            and not papers
+            and not digest.considered
             and last
-            and last[0].astimezone(slot.tzinfo).date() == slot.date()
+            and last[0].astimezone(slot.local.tzinfo).date() == slot.local.date()
         ):
             words = "Nothing new has arrived since the digest of today."
             digest = replace(digest, quiet=replace(digest.quiet, text=words))
-        return Plan(digest, tuple(card.paper.id for card in digest.cards), end)
+        return replace(plan, digest=digest)
+
+    async def plans(self, slots: Sequence[Slot]) -> AsyncIterator[tuple[Slot, Plan]]:
+        """What arrived for each since its last digest. Many channels are matched all at once."""
+        if not slots:
+            return
+        end = await self._library.end()
+        cursors = {slot.channel.ref: await self._ledger.cursor(slot.channel.ref) for slot in slots}
+        arrivals = await self._library.after(
+            min(end if seq is None else seq for seq in cursors.values()),
+            listed_from=min(slot.listed_from for slot in slots),
+        )
+        documents = [Document(arrival.paper) for arrival in arrivals]
+        matching = None
+        if len(slots) > FEW and documents:
+            matching = await self._match([slot.channel for slot in slots], documents)
+        for slot in slots:
+            seq = cursors[slot.channel.ref]
+            fresh = [
+                document
+                for arrival, document in zip(arrivals, documents, strict=True)
+                if arrival.seq > (end if seq is None else seq)
+                and (arrival.paper.listed_on or date.max) >= slot.listed_from
+            ]
+            released = await self._ledger.released(slot.channel.ref)
+            known = {document.paper.id for document in fresh}
+            again = [
+                Document(paper)
+                for i in released
+                if i not in known and (paper := await self._library.find(i))
+            ]
+            digest = await self._digest(
+                slot.channel,
+                [*fresh, *again],
+                slot.local,
+                since=slot.channel.schedule.slot_day_before(slot.local.date()),
+                matching=matching,
+            )
+            papers = tuple(card.paper.id for card in digest.cards)
+            yield slot, Plan(digest, papers, end, tuple(released))
+
+    async def _match(self, channels: Sequence[Channel], documents: Sequence[Document]) -> _Matching:
+        from bot.matching import Matcher  # numpy takes a tenth of a second to load
+
+        background = await self.background()
+        if self._matcher is None or self._matcher.background is not background:
+            self._matcher, self._placed = Matcher(background), {}
+        matcher = self._matcher
+        learned = [await self.learned(channel) for channel in channels]
+
+        def match() -> Matches:
+            for basis in zip(channels, learned, strict=True):
+                if self._placed.get(basis[0].ref) != basis:
+                    matcher.put(*basis)
+                    self._placed[basis[0].ref] = basis
+            return matcher.match(documents)
+
+        matches = await asyncio.to_thread(match)
+        return _Matching(matcher, matches, frozenset(map(id, documents)))
 
     async def at(self, channel: Channel, when: date | datetime) -> Digest:
         """What the slot of that day had to offer; disjoint from that of every other day.
@@ -113,14 +204,15 @@ class Digests:
         slot = _slot(when, channel.schedule)
         after = channel.schedule.slot_day_before(slot.date())
         papers = await self._library.between(after, slot.date())
-        return await self._digest(channel, papers, slot, since=after)
+        return await self._digest(channel, [*map(Document, papers)], slot, since=after)
 
     async def since(self, channel: Channel, start: date, top: int) -> Digest:
         """A private recap of all papers listed from *start* on, posted or not."""
         slot = self._clock().astimezone(ZoneInfo(channel.schedule.zone))
         papers = await self._library.between(start - timedelta(days=1), slot.date())
         recap = replace(channel, max=top, trending=0)
-        return await self._digest(recap, papers, slot, since=start, repeat=True)
+        documents = [*map(Document, papers)]
+        return await self._digest(recap, documents, slot, since=start, repeat=True)
 
     async def again(self, channel: Channel) -> Digest | None:
         """The channel's last digest that held papers, with the reasons as they are today."""
@@ -138,27 +230,37 @@ class Digests:
     async def _digest(
         self,
         channel: Channel,
-        papers: Sequence[Paper],
+        documents: Sequence[Document],
         slot: datetime,
         *,
         since: date,
         repeat: bool = False,
+        matching: _Matching | None = None,
     ) -> Digest:
-        profile = await self.profile(channel)
-        candidates = await self._unposted(channel.ref, papers) if not repeat else list(papers)
-        verdicts = [profile.judge(paper) for paper in candidates]
+        if matching:
+            profile = matching.matcher.profile(channel)
+        else:
+            profile = await self.profile(channel)
+        candidates = documents
+        if not repeat:
+            posted = await self._ledger.posted(channel.ref, [d.paper.id for d in documents])
+            candidates = [d for d in documents if d.paper.id not in posted]
+        likely = matching.likely(channel, candidates) if matching else candidates
+        verdicts = [profile.judge(document) for document in likely]
         passed = chosen([v for v in verdicts if v.passed])
         cards = [card(v) for v in passed[: channel.max]]
         cards += await self._trending(channel, profile, slot.date(), since, cards)
+        why = None
+        if not cards:
+            health = await self._health.all_health()
+            why = quiet(channel, verdicts, len(documents), slot, health)
         return Digest(
             ref=channel.ref,
             slot=slot,
-            considered=len(papers),
+            considered=len(documents),
             cards=tuple(cards),
             more=max(0, len(passed) - channel.max),
-            quiet=None
-            if cards
-            else quiet(channel, verdicts, len(papers), slot, await self._health.all_health()),
+            quiet=why,
         )
 
     async def _unposted(self, ref: ChannelRef, papers: Sequence[Paper]) -> list[Paper]:
@@ -186,6 +288,24 @@ class Digests:
                 reasons=(replace(reason, text=f"trending: {reason.text}{by}"),),
             ))  # fmt: skip
         return added
+
+
+@dataclass(frozen=True, slots=True)
+class _Matching:
+    """Channels and papers, matched all at once."""
+
+    matcher: Matcher
+    matches: Matches
+    documents: frozenset[int]  # by identity
+
+    def likely(self, channel: Channel, candidates: Sequence[Document]) -> list[Document]:
+        """Of the candidates those that pass; where none does, the one that comes nearest."""
+        passed = {id(document) for document, _ in self.matches.of(channel.ref)}
+        found = [d for d in candidates if id(d) in passed or id(d) not in self.documents]
+        if found:
+            return found
+        nearest, _ = self.matches.best(channel.ref)
+        return [nearest] if nearest in candidates else list(candidates)
 
 
 def _slot(when: date | datetime, schedule: Schedule) -> datetime:
@@ -271,44 +391,3 @@ def _nothing_listed(slot: datetime, health: Sequence[Health]) -> Quiet:
         return Quiet("source_failing", f"{told}: {failing[0].error}{again}")
     told = f"No paper listed by {day:%-d %B %Y} has arrived so far."
     return Quiet("source_late", told + again)
-
-
-def card(verdict: Verdict) -> PaperCard:
-    paper = verdict.paper
-    return PaperCard(
-        paper,
-        score=verdict.score,
-        reasons=verdict.reasons,
-        gist=gist(paper, verdict.patterns),
-        title=highlighted(paper.title, verdict.patterns),
-        actions=actions(paper),
-    )
-
-
-def actions(paper: Paper) -> tuple[Action, ...]:
-    short = identity.short_id(paper.id)
-    return (Action("Why", f"why {short}"), Action("Abstract", f"show {short}"))
-
-
-def gist(paper: Paper, patterns: Sequence[Pattern]) -> Text:
-    """The given summary, else the sentence of the abstract that matches best, matches strong."""
-    if paper.summary:
-        return highlighted(clip(paper.summary, _GIST), patterns)
-    found = sentences(paper.abstract)
-    if not found:
-        return ()
-    hits = [len(marks(sentence, patterns)) for sentence in found]
-    best = max(range(len(found)), key=lambda i: (hits[i], -i))
-    shown = found[best]
-    if best + 1 < len(found) and len(shown) + len(found[best + 1]) < _GIST * 3 // 4:
-        shown = f"{shown} {found[best + 1]}"
-    return highlighted(clip(shown, _GIST), patterns)
-
-
-def highlighted(shown: str, patterns: Sequence[Pattern]) -> Text:
-    spans: list[Span] = []
-    at = 0
-    for start, end in marks(shown, patterns):
-        spans += text(shown[at:start], Span(shown[start:end], strong=True))
-        at = end
-    return (*spans, *text(shown[at:]))

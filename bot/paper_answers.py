@@ -8,7 +8,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from bot import citations, commands, identity
-from bot.digests import actions, gist, highlighted
+from bot.cards import actions, gist, highlighted
 from bot.errors import SourceUnavailable, UserError
 from bot.model import Caller, Channel, Origin, Paper, Record
 from bot.ports import Clock, KeptAnswers, Ledger, Library, PaperSearch, Search, SearchIndex, Shelf

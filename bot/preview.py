@@ -8,7 +8,8 @@ from datetime import date, timedelta
 from zoneinfo import ZoneInfo
 
 from bot import identity, query
-from bot.digests import Digests, card, chosen
+from bot.cards import card
+from bot.digests import Digests, chosen
 from bot.filters import compile_filter
 from bot.keywords import Compiler, Document
 from bot.model import Channel, Paper, Subscription
@@ -194,7 +195,7 @@ def _near_misses(verdicts: Sequence[Verdict]) -> list[Text]:
     near.sort(key=lambda v: (-v.score, v.paper.id))
     return [
         text(
-            f"Just missed, {LINE - v.score:.1f} of {LINE:.0f} points short: ",
+            f"Just missed, {max(0.1, LINE - v.score):.1f} of {LINE:.0f} points short: ",
             Span(v.paper.title, link=identity.paper_link(v.paper.id, v.paper.title)),
             f", with only {'; '.join(reason.text for reason in v.reasons)}.",
         )

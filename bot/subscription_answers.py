@@ -7,15 +7,17 @@ from dataclasses import replace
 
 from bot import commands, query
 from bot.acronyms import Meaning, acronyms_of, expanded, mined
-from bot.digests import Digests, card, chosen
+from bot.cards import card
+from bot.digests import Digests, chosen
 from bot.errors import UserError
 from bot.model import SUBSCRIPTIONS_PER_CHANNEL, Caller, Channel, Paper, Subscription
 from bot.options import extras, told
-from bot.ports import ChannelStore, Clock, KeptAnswers, Ledger, Library, Search, SearchIndex
+from bot.ports import ChannelStore, Clock, KeptAnswers, Library, Outbox, Search, SearchIndex
 from bot.preview import Previews, careful
 from bot.query import PHRASE, Clause, Item, Query
 from bot.ranking import Verdict
 from bot.schedule import Schedule
+from bot.service import reschedule
 from bot.text import clip
 from bot.views import (
     Action,
@@ -43,7 +45,7 @@ class SubscriptionAnswers:
         self,
         store: ChannelStore,
         library: Library,
-        ledger: Ledger,
+        ledger: Outbox,
         digests: Digests,
         previews: Previews,
         index: SearchIndex,
@@ -71,6 +73,7 @@ class SubscriptionAnswers:
     async def save(self, channel: Channel, caller: Caller) -> None:
         await self._ledger.start(channel.ref, await self._library.end())
         await self._store.save(channel, caller.user)
+        await reschedule(channel, self._ledger, self._clock())
 
     async def subscribe(self, command: commands.Subscribe, caller: Caller) -> View:
         stored = await self._store.get(caller.ref)

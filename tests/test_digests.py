@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from bot import query
-from bot.digests import FRESH_DAYS, gist, highlighted, parse_when
+from bot.cards import gist, highlighted
+from bot.digests import FRESH_DAYS, parse_when
 from bot.errors import UserError
 from bot.model import Channel, Origin, Paper, Subscription
 from bot.ports import Health

@@ -20,7 +20,8 @@ from bot.ranking import LINE, NO_PAST, Background, Profile
 from bot.views import Listing, Notice, plain
 from config.settings import Settings
 from tests.fake_people import MemoryPeople
-from tests.fakes import MemoryLedger, MemoryLibrary
+from tests.fake_store import MemoryOutbox
+from tests.fakes import MemoryLibrary
 from tests.test_paper_answers import Elsewhere
 from tests.test_ranking import documents, with_real_papers
 from tests.world import ANN, HERE, NOW, TODAY, World, paper, titles, words
@@ -487,7 +488,7 @@ async def test_voted_papers_are_read_again_only_when_something_has_changed() -> 
         [Record(p, Origin.ARXIV_API) for p in (DRAFTS, TREES)], today=TODAY, live=True
     )
     people = MemoryPeople(library)
-    digests = Digests(library, MemoryLedger(library), people, people, lambda: NOW)
+    digests = Digests(library, MemoryOutbox(library), people, people, lambda: NOW)
     asked = channel("decoding")
 
     async def reads(of: Channel) -> int:
@@ -509,7 +510,7 @@ async def test_voted_papers_are_read_again_only_when_something_has_changed() -> 
 async def test_the_papers_voted_on_last_are_those_that_count() -> None:
     library = MemoryLibrary()
     people = MemoryPeople(library)
-    digests = Digests(library, MemoryLedger(library), people, people, lambda: NOW)
+    digests = Digests(library, MemoryOutbox(library), people, people, lambda: NOW)
     voted = [paper(n, "Decoding" if n else "Sculpture") for n in range(VOTED_PAPERS + 1)]
     await library.add([Record(p, Origin.ARXIV_API) for p in voted], today=TODAY, live=False)
     for n, one in enumerate(voted):

@@ -17,8 +17,8 @@ from bot.subscription_answers import SubscriptionAnswers
 from bot.text import Field
 from bot.views import Digest, Document, Form, Listing, Notice, Row, Text, View, plain
 from tests.fake_people import MemoryPeople
-from tests.fake_store import MemoryChannelStore
-from tests.fakes import MemoryLedger, MemoryLibrary
+from tests.fake_store import MemoryChannelStore, MemoryOutbox
+from tests.fakes import MemoryLibrary
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)  # a Monday
 TODAY = NOW.date()
@@ -63,7 +63,7 @@ class World:
         self.now = NOW
         self.store = MemoryChannelStore()
         self.library = MemoryLibrary()
-        self.ledger = MemoryLedger(self.library)
+        self.ledger = MemoryOutbox(self.library)
         self.people = MemoryPeople(self.library)
         self.digests = Digests(
             self.library, self.ledger, self.people, self.people, lambda: self.now
@@ -81,7 +81,7 @@ class World:
         self.answers = Answers(
             self.store, self.library, self.ledger, self.digests, papers, subscriptions,
             FeedbackAnswers(papers, self.digests, self.people, lambda: self.now),
-            self.people, self.people, lambda: self.now,
+            self.people, self.people, None, lambda: self.now,
         )  # fmt: skip
 
     async def say(self, words: str, caller: Caller = ANN) -> View:

@@ -1,0 +1,277 @@
+"""What the clock does: plan what is due, send it, fetch papers, keep house, and say what is amiss."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from bot.delivery import TIMEOUT, Sender
+from bot.digests import Digests, Plan, Slot
+from bot.errors import PaperboyError
+from bot.model import Channel, ChannelRef
+from bot.ports import (
+    ChannelStore,
+    Clock,
+    Due,
+    Health,
+    Outbox,
+    Post,
+    Publisher,
+    Served,
+    SourceHealth,
+)
+from bot.refresh import Refresh
+from bot.schedule import Schedule
+from bot.views import Digest, Notice, Span, text
+
+log = logging.getLogger(__name__)
+
+TICK = 15.0  # seconds; reliability §2
+RECONCILE = 600.0
+HOUSEKEEPING = 6 * 3600.0
+CATCH_UP = timedelta(hours=24)  # design §12: later than that it waits for the next slot
+LATE = timedelta(minutes=10)  # after its slot a digest says that it is late
+QUIET_SLOTS = 10  # in a row, then the owner is told
+OUTAGE = timedelta(days=1)  # of a source, then the owners are told
+_AT_ONCE = 500  # channels planned together
+
+
+def due_after(channel: Channel, after: datetime) -> Due:
+    """The channel's next slot; a pause holds it back, or leaves none."""
+    schedule, zone = channel.schedule, ZoneInfo(channel.schedule.zone)
+    fingerprint = schedule.fingerprint
+    if channel.paused:
+        fingerprint += f" paused {channel.paused_until or ''}"
+        if channel.paused_until is None:
+            return Due(channel.ref, None, fingerprint)
+        end = datetime.combine(channel.paused_until, time(), zone).astimezone(UTC)
+        after = max(after, end - timedelta(microseconds=1))
+    return Due(channel.ref, schedule.next_due(after), fingerprint)
+
+
+async def reschedule(channel: Channel, outbox: Outbox, now: datetime) -> None:
+    """Note the next slot, where it is not known or the schedule has changed."""
+    known = await outbox.next_due(channel.ref)
+    due = due_after(channel, now)
+    if known is None or known.fingerprint != due.fingerprint:
+        await outbox.set_next(due)
+
+
+async def silent_since(ref: ChannelRef, outbox: Outbox) -> datetime | None:
+    """The slot of the last digest with a paper; where none had one, just before the first known post.
+
+    None where nothing was ever posted.
+    """
+    if last := await outbox.last(ref):
+        return last[0]
+    first = (await outbox.deliveries(ref, 2 * QUIET_SLOTS))[-1:]
+    return first[0].slot - timedelta(microseconds=1) if first else None
+
+
+def is_long_quiet(schedule: Schedule, since: datetime, now: datetime) -> bool:
+    """Whether ten slots or more of the schedule lie between."""
+    for _ in range(QUIET_SLOTS):
+        slot = schedule.last_slot(now)
+        if slot is None or slot <= since:
+            return False
+        now = slot - timedelta(microseconds=1)
+    return True
+
+
+def fails(health: Health) -> bool:
+    good, bad = health.last_success, health.last_error
+    return bad is not None and (good is None or bad > good)
+
+
+def _needs(channel: Channel, source: str) -> bool:
+    """Whether an outage of the source keeps something from the channel that it waits for."""
+    if channel.paused or channel.schedule.is_off:
+        return False
+    return channel.trending > 0 if source == "huggingface" else bool(channel.subscriptions)
+
+
+class Service:
+    """One per process. *served* tells the platforms and tenants that it posts for."""
+
+    def __init__(
+        self,
+        channels: ChannelStore,
+        outbox: Outbox,
+        digests: Digests,
+        sender: Sender,
+        publishers: Sequence[Publisher],
+        served: Callable[[], Served],
+        refresh: Refresh,
+        clock: Clock,
+        health: SourceHealth,
+    ) -> None:
+        self._channels = channels
+        self._outbox = outbox
+        self._digests = digests
+        self._sender = sender
+        self._publishers: Mapping[str, Publisher] = {p.platform: p for p in publishers}
+        self._served = served
+        self._refresh = refresh
+        self._clock = clock
+        self._health = health
+        self._fell_silent: list[Channel] = []  # their owners are to be told
+        self._failing: dict[str, datetime] = {}  # sources, since when
+        self._told: set[str] = set()  # of them
+        self.planned: Counter[str] = Counter()  # posted, or the cause of a quiet slot
+
+    async def start(self) -> None:
+        """Before the first tick: take up what an earlier process left."""
+        await self._sender.recover()
+        await self._reschedule()
+
+    async def tick(self) -> None:
+        await self.plan_due()
+        await self._sender.send_due()
+        await self._sender.settle_unknown()
+
+    async def plan_due(self) -> None:
+        while due := await self._outbox.due(self._clock(), self._served(), _AT_ONCE):
+            slots = [slot for each in due if (slot := await self._slot(each))]
+            async for slot, plan in self._digests.plans(slots):
+                await self._keep(slot, plan)
+
+    async def _slot(self, due: Due) -> Slot | None:
+        """The slot to plan for, of those that are past; where there is none, the next is noted."""
+        now = self._clock()
+        channel = await self._channels.get(due.ref)
+        if channel is None:
+            await self._outbox.set_next(Due(due.ref, None, ""))
+            return None
+        fresh = due_after(channel, now)
+        at = due.at or now
+        last = (at, *channel.schedule.slots_between(at, now))[-1]
+        if fresh.fingerprint != due.fingerprint or now - last > CATCH_UP:
+            await self._outbox.set_next(fresh)
+            return None
+        planned = await self._outbox.last_slot(due.ref)
+        first = channel.schedule.next_due(planned) if planned else at
+        return Slot(channel, last, missed_from=min(first or last, last))
+
+    async def _keep(self, slot: Slot, plan: Plan) -> None:
+        now = self._clock()
+        ref, digest = slot.channel.ref, plan.digest
+        if now - slot.at > LATE:
+            late = text(f"This digest is late: it was due at {slot.local:%H:%M on %A %-d %B}.")
+            digest = replace(digest, notes=(*digest.notes, late))
+        posts = await self._posts(slot.channel, digest)
+        falls_silent = digest.quiet is not None and await self._falls_silent(slot)
+        due = due_after(slot.channel, max(now, slot.at))
+        if await self._outbox.plan(ref, slot.at, posts, plan.cursor, due, plan.released):
+            self.planned[digest.quiet.cause if digest.quiet else "posted"] += 1
+            log.info("planned %d papers for %s", len(digest.cards), ref)
+            if falls_silent:
+                self._fell_silent.append(slot.channel)
+        else:  # planned before, by a clock that was set back since
+            await self._outbox.set_next(due)
+
+    async def announce(self, channel: Channel, plan: Plan) -> None:
+        """A slot of its own, which concerns no schedule."""
+        ref = channel.ref
+        posts = self._publishers[ref.platform].compose(ref, plan.digest)
+        await self._outbox.plan(ref, plan.digest.slot, posts, plan.cursor, None, plan.released)
+        await self._sender.send_due()
+
+    async def _posts(self, channel: Channel, digest: Digest) -> Sequence[Post]:
+        """None on a quiet day that is to be silent."""
+        silent = digest.quiet and channel.quiet != "post"
+        if silent and (channel.quiet == "silent" or await self._was_quiet(channel.ref)):
+            return ()
+        return self._publishers[channel.ref.platform].compose(channel.ref, digest)
+
+    async def _was_quiet(self, ref: ChannelRef) -> bool:
+        """Whether the last that the channel was sent had no paper."""
+        last = await self._outbox.deliveries(ref, 1)
+        return bool(last) and not any(each.post.papers for each in last)
+
+    async def _falls_silent(self, slot: Slot) -> bool:
+        """Whether this slot makes it long; so it is told once, with nothing to remember."""
+        schedule, ref = slot.channel.schedule, slot.channel.ref
+        since = await silent_since(ref, self._outbox)
+        before = await self._outbox.last_slot(ref)
+        if since is None or before is None:
+            return False
+        return is_long_quiet(schedule, since, slot.at) and not is_long_quiet(
+            schedule, since, before
+        )
+
+    async def reconcile(self) -> None:
+        """Work next slots out anew where settings have changed, and tell owners what is amiss.
+
+        That is not for the tick, where a slow platform would keep posts waiting.
+        """
+        await self._reschedule()
+        while self._fell_silent:
+            await self._tell_silence(self._fell_silent.pop())
+        await self._tell_outages()
+
+    async def _tell_silence(self, channel: Channel) -> None:
+        words = f"{channel.ref.channel} had no paper in its last {QUIET_SLOTS} digests."
+        hint = text(
+            "Type ", Span("preview days:30", code=True), " there to see what came near, or ",
+            Span("status", code=True), " to see how its sources are.",
+        )  # fmt: skip
+        await self._tell(channel, Notice(text(words), kind="info", hints=(hint,)))
+
+    async def _tell_outages(self) -> None:
+        """Each once in this process: after a restart, owners are told again."""
+        now = self._clock()
+        for health in await self._health.all_health():
+            if not fails(health):
+                self._failing.pop(health.name, None)
+                self._told.discard(health.name)
+                continue
+            since = self._failing.setdefault(health.name, health.last_success or now)
+            if now - since > OUTAGE and health.name not in self._told:
+                self._told.add(health.name)
+                await self._tell_outage(health, since)
+
+    async def _tell_outage(self, health: Health, since: datetime) -> None:
+        """To each owner once, however many channels are theirs."""
+        log.warning("%s fails since %s: %s", health.name, since, health.error)
+        told: set[tuple[str, str, str]] = set()
+        for channel in await self._channels.all():
+            owner = channel.ref.platform, channel.ref.tenant, channel.owner
+            if owner in told or not _needs(channel, health.name):
+                continue
+            told.add(owner)
+            local = since.astimezone(ZoneInfo(channel.schedule.zone))
+            day = Span(f"{local:%a %-d %b %Y %H:%M}", when=since)
+            words = text(f"{health.name} cannot be read since ", day, f": {health.error}")
+            hint = text("Digests go on with the rest; what is missing comes when it is read again.")
+            await self._tell(channel, Notice(words, kind="error", hints=(hint,)))
+
+    async def _tell(self, channel: Channel, notice: Notice) -> None:
+        """The owner, in private; where that fails, it is seen in ``status`` alone."""
+        ref = channel.ref
+        publisher = self._publishers.get(ref.platform)
+        if publisher is None or not channel.owner:
+            return
+        try:
+            async with asyncio.timeout(TIMEOUT.total_seconds()):
+                await publisher.tell(ref, channel.owner, notice)
+        except (PaperboyError, TimeoutError) as error:
+            log.info("could not tell the owner of %s: %s", ref, error)
+        except Exception:  # the next owners are to be told all the same
+            log.exception("telling the owner of %s failed", ref)
+
+    async def _reschedule(self) -> None:
+        for channel in await self._channels.all():
+            await reschedule(channel, self._outbox, self._clock())
+
+    async def fetch(self) -> None:
+        await self._refresh.fetch((), None, lambda _: None)
+
+    async def keep_house(self) -> None:
+        await self._outbox.tidy(self._clock())
+        await self._sender.audit()
+        await self._digests.renew()

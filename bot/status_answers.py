@@ -1,0 +1,294 @@
+"""How a channel stands, and what a person does about a post that got stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from bot import identity
+from bot.delivery import no_such_post
+from bot.errors import UserError
+from bot.model import Caller, Channel, ChannelRef
+from bot.options import told
+from bot.paper_answers import PaperAnswers
+from bot.ports import (
+    ChannelStore,
+    Clock,
+    Closure,
+    Delivery,
+    Health,
+    Library,
+    Outbox,
+    SourceHealth,
+    State,
+)
+from bot.service import LATE, QUIET_SLOTS, fails, is_long_quiet, silent_since
+from bot.subscription_answers import SubscriptionAnswers, rhythm
+from bot.views import Action, Listing, Notice, Row, Span, Text, View, how_many, joined, text
+
+_LOOKED_AT = 1_000  # posts of a channel, the latest first
+_SHOWN = 8  # posts that did not get out
+_BUTTONS = 3  # of them that have buttons
+_KEY = 24  # characters
+_SHORT, _SHORTEST = 8, 6  # as keys are shown; as they may be typed
+
+
+class StatusAnswers:
+    def __init__(
+        self,
+        store: ChannelStore,
+        library: Library,
+        ledger: Outbox,
+        papers: PaperAnswers,
+        subscriptions: SubscriptionAnswers,
+        health: SourceHealth,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._library = library
+        self._ledger = ledger
+        self._papers = papers
+        self._subscriptions = subscriptions
+        self._health = health
+        self._clock = clock
+
+    async def status(self, caller: Caller) -> View:
+        channel = await self._subscriptions.channel(caller)
+        now = self._clock()
+        closure = await self._ledger.gone(caller.ref)
+        newest = await self._library.newest_day()
+        posts = await self._ledger.deliveries(caller.ref, _LOOKED_AT)
+        stuck = [post for post in posts if _is_stuck(post, now, closure)]
+        rows = [
+            Row(text("Channel"), text(f"{caller.ref}")),
+            *([_closed(closure, channel)] if closure else []),
+            Row(text("Digests"), text(rhythm(channel)),
+                () if channel.paused or closure else upcoming(channel, now)),
+            Row(text("Settings"), text(
+                f"{len(channel.subscriptions)} subscriptions, {len(channel.muted)} muted words, "
+                f"at most {channel.max} papers, {channel.strictness}, {channel.layout}, "
+                f"quiet days: {channel.quiet}, trending: {channel.trending}")),
+            Row(text("Library"), text(
+                f"{await self._library.count():,} papers"
+                + (f", the newest listed on {newest:%-d %B %Y}" if newest else ""))),
+            await self._posted(channel),
+            *(_stuck(post, posts, channel) for post in stuck[:_SHOWN]),
+            Row(text("Now"), text(moment(now, channel), f" ({channel.schedule.zone})")),
+        ]  # fmt: skip
+        rows += [
+            Row(text(f"Source {source.name}"), *_told_health(source, channel))
+            for source in await self._health.all_health()
+        ]
+        more = len(stuck) - _SHOWN
+        held = [post for post in stuck if post.state is State.HELD]
+        resume = (Action("Resume", "resume"),) if channel.paused or closure else ()
+        buttons = [button for post in held[:_BUTTONS] for button in _buttons(post, channel)]
+        return Listing(
+            text("Status"),
+            rows=tuple(rows),
+            notes=(text(f"{more} more posts did not get out."),) if more > 0 else (),
+            actions=(*resume, *buttons),
+        )
+
+    async def _posted(self, channel: Channel) -> Row:
+        last = await self._ledger.last(channel.ref)
+        planned = await self._ledger.last_slot(channel.ref)
+        since = await silent_since(channel.ref, self._ledger)
+        details: list[Text] = []
+        if since and planned and is_long_quiet(channel.schedule, since, planned):
+            hint = Span("preview days:30", code=True)
+            words = f"No paper in the last {QUIET_SLOTS} digests or more; "
+            details.append(text(words, hint, " shows what came near."))
+        if last is None:
+            return Row(text("Posted"), text("nothing here yet"), tuple(details))
+        count = len(await self._ledger.posted(channel.ref))
+        body = text(f"{how_many(count)} here, last on ", moment(last[0], channel))
+        return Row(text("Posted"), body, tuple(details))
+
+    async def home(self, caller: Caller) -> View:
+        """What is a person's own, and what they look after."""
+        own = replace(caller.ref, channel=f"@{caller.user}")
+        mine = await self._store.get(own)
+        here = (caller.ref.platform, caller.ref.tenant)
+        managed = [
+            channel for channel in await self._store.all()
+            if (channel.ref.platform, channel.ref.tenant) == here
+            and channel.owner == caller.user and channel.ref != own
+        ]  # fmt: skip
+        saved = await self._papers.saved_papers(caller)
+        rows = [
+            Row(text("Your subscriptions"), text(f"{len(mine.subscriptions)}" if mine else "none yet"),
+                tuple(told(s) for s in mine.subscriptions) if mine else ()),
+            Row(text("Saved papers"), text(f"{len(saved)}"),
+                tuple(text(Span(p.title, link=identity.paper_link(p.id, p.title))) for p in saved[:3])),
+            Row(text("Your channels"), text(f"{len(managed)}"),
+                tuple(text(f"{c.ref.channel}: {len(c.subscriptions)} subscriptions, {rhythm(c)}")
+                      for c in managed)),
+        ]  # fmt: skip
+        now = self._clock()
+        coming = [
+            line for c in (mine, *managed) if c and not c.paused for line in upcoming(c, now)[:1]
+        ]
+        if coming:
+            rows.append(Row(text("Next digests"), coming[0], tuple(coming[1:3])))
+        return Listing(
+            text("Home"),
+            rows=tuple(rows),
+            actions=(Action("Saved papers", "saved"), Action("Help", "help")),
+        )
+
+    async def resend(self, key: str, caller: Caller) -> View:
+        channel = await self._subscriptions.channel(caller)
+        if closure := await self._ledger.gone(caller.ref):
+            raise UserError(
+                f"This channel takes no posts: {closure.reason}.",
+                hint="Let me in again and type resume first.",
+            )
+        posts = await self._ledger.deliveries(caller.ref, _LOOKED_AT)
+        post = await self._ledger.resend(caller.ref, _whole(key, posts, caller.ref))
+        return Notice(
+            text("Sent once more, within a minute: ", *_named(post, channel), "."),
+            hints=(
+                text(
+                    "Should it have been here all along, it stands here twice for a while: where I may "
+                    "read this channel's history, I take the second one back."
+                ),
+            ),
+        )
+
+    async def give_up(self, key: str, caller: Caller) -> View:
+        channel = await self._subscriptions.channel(caller)
+        posts = await self._ledger.deliveries(caller.ref, _LOOKED_AT)
+        post = await self._ledger.give_up(caller.ref, _whole(key, posts, caller.ref))
+        behind = [
+            other for other in posts
+            if other.slot == post.slot and other.part > post.part and other.state is State.READY
+        ]  # fmt: skip
+        hints = [text("The rest of that digest is not posted either.")] if behind else []
+        if count := sum(len(dropped.post.papers) for dropped in (post, *behind)):
+            held = f"The {how_many(count)} it held" if count > 1 else "The paper it held"
+            hints.append(text(f"{held} can come with the next digest."))
+        return Notice(text("Given up: ", *_named(post, channel), "."), hints=tuple(hints))
+
+
+def moment(when: datetime, channel: Channel) -> Span:
+    """A time in the channel's zone."""
+    local = when.astimezone(ZoneInfo(channel.schedule.zone))
+    return Span(f"{local:%a %-d %b %Y %H:%M}", when=when)
+
+
+def upcoming(channel: Channel, now: datetime) -> tuple[Text, ...]:
+    """The next digests in a line; no line where none comes."""
+    slots = channel.schedule.next_slots(now, 3)
+    if not slots:
+        return ()
+    days = [Span(f"{slot:%a %-d %b %H:%M}", when=slot) for slot in slots]
+    return (text("Next: ", *joined([(day,) for day in days]), "."),)
+
+
+def _whole(key: str, posts: Sequence[Delivery], ref: ChannelRef) -> str:
+    """The key of the only post whose key begins so; raises UserError."""
+    typed = key.strip().lower()
+    if len(typed) >= _KEY:
+        return typed
+    if len(typed) < _SHORTEST:
+        raise UserError(
+            f"“{key}” is too short for a key.",
+            hint=f"Write its first {_SHORTEST} characters or more; status shows it.",
+        )
+    found = [post.key for post in posts if post.key.startswith(typed)]
+    if not found:
+        raise no_such_post(ref, key)
+    if len(found) > 1:
+        raise UserError(
+            f"{len(found)} posts of this channel have a key that begins with “{key}”.",
+            hint="Write more of it.",
+        )
+    return found[0]
+
+
+def _is_stuck(post: Delivery, now: datetime, closure: Closure | None) -> bool:
+    match post.state:
+        case State.HELD | State.UNKNOWN:
+            return True
+        case State.READY:
+            return now - post.slot > LATE
+        case State.DEAD:  # once posts are taken again, its papers are in another digest
+            return closure is not None
+        case _:
+            return False
+
+
+def _named(post: Delivery, channel: Channel) -> Text:
+    part = f", part {post.part + 1}" if post.part else ""
+    papers = f", {how_many(len(post.post.papers))}" if post.post.papers else ", without papers"
+    return text("the digest of ", moment(post.slot, channel), part + papers)
+
+
+def _stuck(post: Delivery, posts: Sequence[Delivery], channel: Channel) -> Row:
+    why = text(f"Why: {post.detail.rstrip('.')}.") if post.detail else ()
+    short = post.key[:_SHORT]
+    match post.state:
+        case State.HELD:
+            lead = "Held"
+            do = text(
+                "Look whether it is here. If not, type ", Span(f"resend {short}", code=True),
+                "; to drop it, type ", Span(f"giveup {short}", code=True), ".",
+            )  # fmt: skip
+        case State.UNKNOWN:
+            lead = "In doubt"
+            again = (
+                ("; I look again on ", moment(post.settle_at, channel)) if post.settle_at else ()
+            )
+            do = text("Nobody knows yet whether it is here", *again, ".")
+        case State.READY if _is_behind(post, posts):
+            lead, do = "Waiting", text("It follows when the part before it is here.")
+            why = ()
+        case State.READY:
+            lead = "Waiting"
+            do = text("I try again, not before ", moment(post.not_before, channel), ".")
+        case _:
+            lead = "Not posted"
+            do = text(
+                "Its papers can come with the first digest after ", Span("resume", code=True), "."
+            )
+    return Row(text(lead), _named(post, channel), tuple(line for line in (why, do) if line))
+
+
+def _is_behind(post: Delivery, posts: Sequence[Delivery]) -> bool:
+    return any(
+        other.slot == post.slot and other.part < post.part and other.state is not State.SENT
+        for other in posts
+    )
+
+
+def _buttons(post: Delivery, channel: Channel) -> tuple[Action, Action]:
+    local = post.slot.astimezone(ZoneInfo(channel.schedule.zone))
+    day = f"{local:%-d %b %H:%M}"
+    return Action(f"Resend {day}", f"resend {post.key}"), Action(
+        f"Give up {day}", f"giveup {post.key}"
+    )
+
+
+def _closed(closure: Closure, channel: Channel) -> Row:
+    return Row(
+        text("Closed"),
+        text("no posts are taken here since ", moment(closure.at, channel)),
+        (
+            text(f"Why: {closure.reason.rstrip('.')}."),
+            text("Let me in again, then type ", Span("resume", code=True), "."),
+        ),
+    )
+
+
+def _told_health(health: Health, channel: Channel) -> tuple[Text, tuple[Text, ...]]:
+    good = health.last_success
+    said = text("last read ", moment(good, channel)) if good else text("never read yet")
+    if health.announced:
+        said += text(f", announced {health.announced:%-d %B %Y}")
+    details = [text(f"Failing: {health.error}")] if fails(health) else []
+    if health.next_try:
+        details.append(text("Next try ", moment(health.next_try, channel)))
+    return said, tuple(details)

@@ -1,0 +1,195 @@
+"""The whole program as a service: ``paperboy run`` posts what is due, once, and ends in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from adapters.storage.settings import TinyChannelStore
+from adapters.storage.sqlite import Store
+from bot import app
+from bot.model import ChannelRef, Origin, Record
+from bot.ports import Due
+from bot.service import due_after
+from tests.world import paper
+
+LAB = ChannelRef("slack", "T1", "C2")
+MAIN = ChannelRef("terminal", "local", "main")
+NOWHERE = "http://127.0.0.1:9"  # a port that nobody listens at
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PAPERBOY_DATA_DIR": str(tmp_path / "data"),
+        "PAPERBOY_OUTBOX_DIR": str(tmp_path / "posts"),
+        "PAPERBOY_WEB__PORT": "0",
+        "PAPERBOY_ARXIV__API_URL": NOWHERE,
+        "PAPERBOY_ARXIV__FEED_URL": NOWHERE,
+        "PAPERBOY_ARXIV__OAI_URL": NOWHERE,
+        "PAPERBOY_HUGGINGFACE__ENDPOINT": NOWHERE,
+    }
+
+
+async def chat(environment: dict[str, str], *lines: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "chat", "--as", str(LAB), "--user", "U1",
+        env=environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, _ = await process.communicate("\n".join(lines).encode())
+    assert process.returncode == 0
+    return said.decode()
+
+
+async def arrive(folder: Path, number: int, *, ref: ChannelRef = LAB, due: bool = True) -> None:
+    """A paper arrives, and the channel's slot has just passed where it is *due*."""
+    now = datetime.now(UTC)
+    async with await Store.open(folder / app.DATABASE, lambda: now) as store:
+        records = [Record(paper(number, f"Graphs {number}"), Origin.ARXIV_API, now.date())]
+        await store.add(records, today=now.date(), live=True)
+        settings = await TinyChannelStore.open(folder / app.SETTINGS, store)
+        channel = await settings.get(ref)
+        await settings.aclose()
+        assert channel
+        if due:
+            after = due_after(channel, now)
+            await store.set_next(Due(ref, now - timedelta(minutes=number), after.fingerprint))
+
+
+class Running:
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.log = ""
+
+    async def until(self, words: str) -> str:
+        """Read the log until a line holds the words."""
+        assert self._process.stderr
+        async with asyncio.timeout(60):
+            while line := (await self._process.stderr.readline()).decode():
+                self.log += line
+                if re.search(words, line):
+                    return line
+        raise AssertionError(self.log)
+
+    async def end(self, by: signal.Signals = signal.SIGTERM) -> int:
+        self._process.send_signal(by)
+        assert self._process.stderr
+        async with asyncio.timeout(30):
+            self.log += (await self._process.stderr.read()).decode()
+            return await self._process.wait()
+
+
+@asynccontextmanager
+async def running(environment: dict[str, str]) -> AsyncIterator[Running]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "run", env=environment, stderr=asyncio.subprocess.PIPE
+    )
+    try:
+        yield Running(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def posts(environment: dict[str, str]) -> list[dict[str, Any]]:
+    path = Path(environment["PAPERBOY_OUTBOX_DIR"], "posts.jsonl")
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+async def test_what_is_due_is_posted_once_over_restarts(environment: dict[str, str]) -> None:
+    folder = Path(environment["PAPERBOY_DATA_DIR"])
+    said = await chat(environment, "subscribe graphs", "schedule daily 09:00 UTC")
+    assert "Digests come daily 09:00 UTC" in said
+
+    await arrive(folder, 1)
+    async with running(environment) as first:
+        address = (await first.until("the web port is")).split()[-1]
+        await first.until("posted 1 papers")
+        async with aiohttp.ClientSession() as web, web.get(f"{address}/healthz") as answer:
+            assert answer.status == 200
+        assert await first.end() == 0
+    assert [(str(LAB), ["arxiv:2611.00001"])] == [
+        (post["channel"], post["papers"]) for post in posts(environment)
+    ]
+
+    await arrive(folder, 2)
+    async with running(environment) as second:
+        await second.until("posted 1 papers")
+        assert await second.end(signal.SIGINT) == 0
+    assert [post["papers"] for post in posts(environment)] == [
+        ["arxiv:2611.00001"],
+        ["arxiv:2611.00002"],
+    ]
+    assert len({post["key"] for post in posts(environment)}) == 2
+
+
+async def test_a_digest_that_a_person_asks_for_is_posted_to_the_channel(
+    environment: dict[str, str],
+) -> None:
+    await chat(environment, "subscribe graphs")
+    await arrive(Path(environment["PAPERBOY_DATA_DIR"]), 1, due=False)
+
+    said = await chat(environment, "digest")
+
+    assert "Posted to the channel: 1 paper." in said
+    assert [post["papers"] for post in posts(environment)] == [["arxiv:2611.00001"]]
+
+
+async def test_without_anything_to_post_to_it_says_what_to_do(
+    environment: dict[str, str],
+) -> None:
+    del environment["PAPERBOY_OUTBOX_DIR"]
+    async with running(environment) as alone:
+        line = await alone.until("paperboy:")
+
+    assert "Set PAPERBOY_OUTBOX_DIR" in line
+
+
+async def test_what_is_due_appears_in_an_open_terminal_and_not_again(
+    environment: dict[str, str],
+) -> None:
+    del environment["PAPERBOY_OUTBOX_DIR"]
+    folder = Path(environment["PAPERBOY_DATA_DIR"])
+
+    async def sit(*, until: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", "chat", "--channel", "main", env=environment,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(b"subscribe graphs\n")
+        said = ""
+        async with asyncio.timeout(60):
+            while until not in said:
+                line = (await process.stdout.readline()).decode()
+                assert line, said
+                said += line
+            process.stdin.close()
+            said += (await process.stdout.read()).decode()
+            assert await process.wait() == 0
+            return said
+
+    await sit(until="Subscribed: 1")
+    await arrive(folder, 1, ref=MAIN)
+    first = await sit(until="1 for this channel")
+    second = await sit(until="Already there")
+
+    assert "Graphs 1" in first
+    assert "Graphs 1" in second.split("Already there")[0]  # the last digest again
+    history = (folder / app.TERMINAL / "posts.jsonl").read_text("utf-8").splitlines()
+    assert [json.loads(line)["papers"] for line in history] == [["arxiv:2611.00001"]]

@@ -1,0 +1,527 @@
+"""The clock's work, day by day: what is due is planned once and posted, whatever happened before."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bot.delivery import Sender
+from bot.errors import ChannelGone, Unknown
+from bot.model import Caller, Channel, ChannelRef, Subscription
+from bot.ports import Health, Post, Rate, Served
+from bot.query import parse
+from bot.refresh import Refresh
+from bot.schedule import Schedule
+from bot.service import Service, due_after, reschedule
+from bot.views import Digest, Notice, plain
+from tests.world import World, paper, words
+
+LAB = ChannelRef("board", "school", "lab")
+MONDAY = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)  # 09:00 in Berlin
+BERLIN = Schedule.parse("weekdays 09:00", "Europe/Berlin")
+ANN = Caller(LAB, "ann", zone="Europe/Berlin")
+
+
+class Board:
+    """A platform that keeps what it is sent, or fails first."""
+
+    platform = "board"
+    rate: Rate | None = None
+
+    def __init__(self) -> None:
+        self.posted: list[tuple[ChannelRef, dict[str, object]]] = []
+        self.keys: list[str] = []
+        self.told: list[tuple[str, str]] = []  # a person, and what
+        self.faults: list[Exception] = []
+        self.deaf: dict[str, Exception] = {}  # who cannot be told anything in private
+
+    def compose(self, ref: ChannelRef, digest: Digest) -> tuple[Post, ...]:
+        papers = tuple(card.paper.id for card in digest.cards)
+        body = {
+            "papers": papers,
+            "quiet": digest.quiet.cause if digest.quiet else "",
+            "notes": [plain(note) for note in digest.notes],
+            "slot": digest.slot.isoformat(),
+            "scores": [card.score for card in digest.cards],
+        }
+        return (Post(json.dumps(body), papers),)
+
+    async def publish(self, ref: ChannelRef, post: Post, key: str, parent: str | None) -> str:
+        if self.faults:
+            raise self.faults.pop(0)
+        self.posted.append((ref, json.loads(post.body)))
+        self.keys.append(key)
+        return f"m{len(self.posted)}"
+
+    async def find(
+        self, ref: ChannelRef, post: Post, key: str, parent: str | None, since: datetime
+    ) -> list[str]:
+        return [f"m{n}" for n, known in enumerate(self.keys, start=1) if known == key]
+
+    async def delete(self, ref: ChannelRef, message_id: str) -> None:
+        raise NotImplementedError
+
+    async def tell(self, ref: ChannelRef, user: str, notice: Notice) -> None:
+        if user in self.deaf:
+            raise self.deaf[user]
+        self.told.append((user, words(notice)))
+
+    def papers(self) -> list[list[str]]:
+        return [[i[-5:] for i in body["papers"]] for _, body in self.posted]  # type: ignore[attr-defined]
+
+
+class Running(World):
+    """A world with a clock that is moved by hand, and a board to post to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = MONDAY - timedelta(hours=1)
+        self.board = Board()
+        self.restart()
+
+    def restart(self) -> None:
+        """As a new process would begin: only what is stored is left."""
+        served: Served = {"board": None}
+        refresh = Refresh((), self.library, self.people, lambda: self.now)
+        self.sender = Sender(
+            self.ledger, self.store, [self.board], lambda: served, lambda: self.now, self.sleep
+        )
+        self.service = Service(
+            self.store, self.ledger, self.digests, self.sender, [self.board], lambda: served,
+            refresh, lambda: self.now, self.people,
+        )  # fmt: skip
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+    async def open(self, channel: Channel) -> None:
+        await self.ledger.start(channel.ref, await self.library.end())
+        await self.store.save(channel, "ann")
+        await reschedule(channel, self.ledger, self.now)
+
+    async def at(self, moment: datetime) -> None:
+        self.now = moment
+        await self.service.tick()
+        await self.service.reconcile()
+
+    async def every_morning(self, first: int, last: int) -> None:
+        for day in range(first, last + 1):
+            await self.at(days(day))
+
+
+def lab(**more: object) -> Channel:
+    subscriptions = (Subscription(1, parse("graphs")),)
+    return replace(Channel(LAB, subscriptions, schedule=BERLIN), **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def running() -> Running:
+    return Running()
+
+
+async def arrive(world: World, number: int, day: datetime) -> None:
+    await world.listed(paper(number, f"Graphs number {number}"), on=day.date())
+
+
+def days(count: float) -> datetime:
+    return MONDAY + timedelta(days=count)
+
+
+async def test_a_digest_comes_at_its_time_once(running: Running) -> None:
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+
+    await running.at(MONDAY - timedelta(seconds=1))
+    assert running.board.posted == []
+    for seconds in (0, 15, 30, 3600):
+        await running.at(MONDAY + timedelta(seconds=seconds))
+
+    assert running.board.papers() == [["00001"]]
+    assert running.board.posted[0][1]["slot"] == "2026-11-23T09:00:00+01:00"
+
+
+async def test_each_day_brings_what_is_new_and_weekends_bring_nothing(running: Running) -> None:
+    await running.open(lab())
+
+    for day in range(8):
+        await arrive(running, 10 + day, days(day))
+        await running.at(days(day))
+
+    brought = [["00010"], ["00011"], ["00012"], ["00013"], ["00014"], ["00015", "00016", "00017"]]
+    assert brought == [sorted(papers) for papers in running.board.papers()]
+
+
+async def test_what_was_missed_comes_in_one_digest_that_says_it_is_late(running: Running) -> None:
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+    await running.at(MONDAY)
+    for day in (1, 2, 3):
+        await arrive(running, 1 + day, days(day))
+
+    running.restart()
+    await running.service.start()
+    await running.at(days(3) + timedelta(hours=5))
+
+    assert [sorted(p) for p in running.board.papers()] == [["00001"], ["00002", "00003", "00004"]]
+    assert (running.board.posted[1][1]["notes"]) == [
+        "This digest is late: it was due at 09:00 on Thursday 26 November."
+    ]
+
+
+async def test_a_weekly_digest_that_is_days_late_waits_for_the_next_slot(running: Running) -> None:
+    weekly = Schedule.parse("weekly mon 09:00", "Europe/Berlin")
+    await running.open(lab(schedule=weekly))
+    await running.at(MONDAY)
+    await arrive(running, 1, days(1))
+
+    await running.at(days(9))
+    assert running.board.papers() == [[]]
+    await running.at(days(14))
+
+    assert running.board.papers() == [[], ["00001"]]
+
+
+async def test_after_ten_days_down_nothing_is_too_old(running: Running) -> None:
+    await running.open(lab())
+    await running.at(MONDAY)
+    await arrive(running, 1, days(1))
+
+    await running.at(days(15))
+
+    assert running.board.papers()[-1] == ["00001"]
+
+
+async def test_a_quiet_day_is_noted_once_until_something_comes(running: Running) -> None:
+    await running.open(lab())
+
+    for day in (0, 1, 2, 3, 4):
+        if day == 3:
+            await arrive(running, 1, days(3))
+        await running.at(days(day))
+
+    assert running.board.papers() == [[], ["00001"], []]
+    assert running.board.posted[0][1]["quiet"] == "source_late"
+
+
+@pytest.mark.parametrize(("quiet", "posts"), [("post", 3), ("silent", 0)])
+async def test_quiet_days_are_posted_or_silent_as_the_channel_likes(
+    running: Running, quiet: str, posts: int
+) -> None:
+    await running.open(lab(quiet=quiet))
+
+    for day in (0, 1, 2):
+        await running.at(days(day))
+
+    assert posts == len(running.board.posted)
+
+
+async def test_a_pause_holds_digests_back_and_loses_nothing(running: Running) -> None:
+    until = days(3).date()
+    await running.open(lab(paused=True, paused_until=until))
+    await arrive(running, 1, MONDAY)
+
+    for day in (0, 1, 2, 3):
+        await running.at(days(day))
+
+    assert running.board.papers() == [["00001"]]
+    assert None is due_after(lab(paused=True), MONDAY).at
+
+
+async def test_a_changed_schedule_counts_from_the_next_look_on(running: Running) -> None:
+    await running.open(lab())
+    later = lab(schedule=Schedule.parse("daily 17:00", "Europe/Berlin"))
+    await arrive(running, 1, MONDAY)
+
+    await running.store.save(later, "ann")
+    await running.at(MONDAY)
+    assert running.board.posted == []
+    await running.at(MONDAY + timedelta(hours=8))
+
+    assert running.board.papers() == [["00001"]]
+
+
+async def test_a_clock_set_back_doubles_nothing_and_one_set_forward_loses_nothing(
+    running: Running,
+) -> None:
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+    await running.at(MONDAY)
+
+    for shift in (-3600, 30, -86_400, 60, 86_400, 90):
+        await arrive(running, 100 + abs(shift), MONDAY)
+        await running.at(MONDAY + timedelta(seconds=shift))
+    await running.at(days(2))
+
+    posted = [i for papers in running.board.papers() for i in papers]
+    assert len(posted) == len(set(posted)) == 6
+
+
+async def test_a_kill_between_plan_and_post_loses_nothing_and_doubles_nothing(
+    running: Running,
+) -> None:
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+    running.now = MONDAY
+    await running.service.plan_due()  # and the process dies
+
+    running.restart()
+    await running.service.start()
+    await running.at(MONDAY + timedelta(minutes=1))
+
+    assert running.board.papers() == [["00001"]]
+
+
+async def test_a_doubtful_post_is_looked_up_and_sent_again_where_it_is_not(
+    running: Running,
+) -> None:
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+    running.board.faults = [Unknown("the connection broke")]
+
+    await running.at(MONDAY)
+    assert running.board.posted == []
+    await running.at(MONDAY + timedelta(seconds=60))
+    assert running.board.posted == []
+    await running.at(MONDAY + timedelta(seconds=100))
+    await running.at(MONDAY + timedelta(seconds=115))
+
+    assert running.board.papers() == [["00001"]]
+
+
+async def test_a_channel_that_is_gone_from_the_settings_is_left_alone(running: Running) -> None:
+    await running.open(lab())
+    await running.store.remove(LAB, "ann")
+
+    await running.at(MONDAY)
+
+    assert running.board.posted == []
+    assert None is (await running.ledger.next_due(LAB)).at  # type: ignore[union-attr]
+
+
+async def test_many_channels_at_once_get_what_each_would_get_alone(running: Running) -> None:
+    queries = ("graphs", "number", "graphs -1", '"graphs number"', "title:graphs", "nothing")
+    channels = [
+        lab(
+            ref=ChannelRef("board", "school", f"c{n}"),
+            subscriptions=(Subscription(1, parse(queries[n % 6]), 1 + n % 2),),
+            max=1 + n % 3,
+        )
+        for n in range(40)
+    ]
+    for channel in channels:
+        await running.open(channel)
+    for number in range(1, 8):
+        await arrive(running, number, MONDAY)
+    running.now = MONDAY
+    alone = {c.ref: (await running.digests.now(c)).digest for c in channels}
+
+    await running.at(MONDAY)
+
+    assert len(channels) == len(running.board.posted)
+    for ref, body in running.board.posted:
+        assert [card.score for card in alone[ref].cards] == body["scores"]
+        assert [card.paper.id for card in alone[ref].cards] == body["papers"]
+
+
+async def test_the_loop_stays_free_while_many_are_planned(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another task gets its turns between the channels: each is a transaction of its own."""
+    plan = running.ledger.plan
+
+    async def plan_elsewhere(*args: Any) -> bool:
+        await asyncio.sleep(0)  # as a store does that has a thread
+        return await plan(*args)
+
+    monkeypatch.setattr(running.ledger, "plan", plan_elsewhere)
+    for n in range(60):
+        await running.open(lab(ref=ChannelRef("board", "school", f"c{n}")))
+    await arrive(running, 1, MONDAY)
+    running.now = MONDAY
+    turns = 0
+
+    async def other() -> None:
+        nonlocal turns
+        while len(running.board.posted) < 60:
+            turns += 1
+            await asyncio.sleep(0)
+
+    await asyncio.gather(other(), running.service.tick())
+
+    assert turns >= 60
+
+
+async def test_a_channel_that_closed_and_was_resumed_gets_what_it_missed(running: Running) -> None:
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+    running.board.faults = [ChannelGone("the channel is archived")]
+    await running.every_morning(0, 1)
+    assert running.board.posted == []
+
+    closed = words(await running.say("status", ANN))
+    resumed = words(await running.say("resume", ANN))
+    await running.at(days(2))
+
+    assert "no posts are taken here since Mon 23 Nov 2026 09:00" in closed
+    assert "Why: the channel is archived." in closed
+    assert "I post here again" in resumed
+    assert "Closed" not in words(await running.say("status", ANN))
+    assert running.board.papers() == [["00001"]]
+
+
+@pytest.mark.parametrize("quiet", ["note", "post"])
+async def test_the_owner_is_told_once_of_ten_digests_without_a_paper(
+    running: Running, quiet: str
+) -> None:
+    await running.open(lab(quiet=quiet))
+    await arrive(running, 1, MONDAY)
+    await running.every_morning(0, 11)  # nine quiet ones after the first
+    assert running.board.told == []
+
+    await running.at(days(14))
+    await running.every_morning(15, 30)
+
+    [(user, told)] = running.board.told
+    assert user == "ann"
+    assert "lab had no paper in its last 10 digests" in told
+    assert "preview days:30" in told
+
+
+async def test_a_channel_that_never_had_a_paper_is_silent_from_its_first_digest_on(
+    running: Running,
+) -> None:
+    await running.open(lab())
+
+    await running.every_morning(0, 10)
+    assert running.board.told == []
+    await running.every_morning(11, 20)
+
+    assert len(running.board.told) == 1
+
+
+async def test_a_restart_neither_forgets_nor_repeats_that_a_channel_is_silent(
+    running: Running,
+) -> None:
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+
+    for day in range(22):
+        running.restart()
+        await running.service.start()
+        await running.at(days(day))
+
+    assert len(running.board.told) == 1
+
+
+async def test_a_paper_ends_the_silence_and_the_count_begins_anew(running: Running) -> None:
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+    await running.every_morning(0, 8)
+    await arrive(running, 2, days(9))
+
+    await running.every_morning(9, 20)
+    assert running.board.told == []
+    await running.every_morning(21, 30)
+
+    assert len(running.board.told) == 1
+
+
+async def test_silence_that_cannot_be_told_is_seen_in_status(running: Running) -> None:
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+    await running.every_morning(0, 8)
+    before = words(await running.say("status", ANN))
+    running.board.deaf = {"ann": ChannelGone("ann takes no messages")}
+
+    await running.every_morning(9, 14)
+
+    assert "No paper in the last 10 digests" not in before
+    assert "No paper in the last 10 digests" in words(await running.say("status", ANN))
+    assert running.board.told == []
+
+
+async def fail(running: Running, source: str, since: datetime) -> None:
+    failing = Health(source, last_success=since, last_error=running.now, error="It is down.")
+    await running.people.keep(failing)
+
+
+async def test_an_owner_is_told_once_of_each_long_outage_of_a_source(running: Running) -> None:
+    await running.open(lab())
+    await running.open(lab(ref=replace(LAB, channel="other")))
+    for hours in (1, 24, 25, 26, 90):
+        running.now = MONDAY + timedelta(hours=hours)
+        await fail(running, "arxiv", MONDAY)
+        await running.service.reconcile()
+        assert (hours > 24) == len(running.board.told)
+
+    await running.people.keep(Health("arxiv", last_success=days(5)))
+    running.now = days(5)
+    await running.service.reconcile()
+    running.now = days(7)
+    await fail(running, "arxiv", days(5))
+    await running.service.reconcile()
+
+    assert len(running.board.told) == 2
+    assert running.board.told[0][1].startswith("arxiv cannot be read since Mon 23 Nov 2026 09:00")
+    assert "It is down." in running.board.told[0][1]
+
+
+async def test_a_source_that_never_answered_fails_since_it_was_first_seen_to(
+    running: Running,
+) -> None:
+    await running.open(lab())
+    await running.people.keep(Health("nature.com", last_error=MONDAY, error="It is down."))
+
+    await running.at(MONDAY)
+    assert running.board.told == []
+    await running.at(days(1) + timedelta(hours=1))
+
+    assert len(running.board.told) == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "channel", "told"),
+    [
+        ("huggingface", lab(), 0),
+        ("huggingface", lab(trending=3), 1),
+        ("arxiv", lab(), 1),
+        ("arxiv", lab(subscriptions=()), 0),
+        ("arxiv", lab(paused=True), 0),
+        ("arxiv", lab(schedule=Schedule.parse("off", "UTC")), 0),
+    ],
+)
+async def test_only_who_waits_for_a_source_is_told_of_its_outage(
+    running: Running, source: str, channel: Channel, told: int
+) -> None:
+    await running.open(channel)
+    running.now = days(2)
+    await fail(running, source, MONDAY)
+
+    await running.service.reconcile()
+
+    assert told == len(running.board.told)
+
+
+@pytest.mark.parametrize(
+    ("fault", "level"),
+    [(ChannelGone("ann takes no messages"), "INFO"), (RuntimeError("a fault of ours"), "ERROR")],
+)
+async def test_one_owner_who_cannot_be_told_keeps_nothing_from_the_others(
+    running: Running, caplog: pytest.LogCaptureFixture, fault: Exception, level: str
+) -> None:
+    caplog.set_level("INFO", "bot.service")
+    await running.open(lab())
+    await running.open(lab(ref=replace(LAB, channel="other"), owner="bob"))
+    running.board.deaf = {"ann": fault}
+    running.now = days(2)
+    await fail(running, "arxiv", MONDAY)
+
+    await running.service.reconcile()
+
+    assert [user for user, _ in running.board.told] == ["bob"]
+    assert [r.levelname for r in caplog.records if "the owner of" in r.message] == [level]
