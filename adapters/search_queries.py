@@ -99,13 +99,13 @@ class View:
 
     def find(self, search: Search, canonical: Mapping[str, str]) -> Page:
         """*canonical* resolves the ids that the query names."""
-        query, scored = self._compile(search, canonical)
+        query, scored, more = self._compile(search, canonical)
         limit = min(search.limit, self.papers - search.offset)
         if limit < 1:
             hits, total = self._top(query, 1)
             return Page((), total + self.beyond)
         if search.sort == "best" and scored:
-            hits, total = self._ranked(query, search.offset + limit)
+            hits, total = self._ranked(query, search.offset + limit, more)
             found = [(self._id(at), score) for score, at in hits[search.offset :]]
         else:
             order = "voted" if search.sort == "upvotes" else "newest"
@@ -119,11 +119,23 @@ class View:
         found = self.searcher.search(query, limit, order_by_field=order_by_field, offset=offset)
         return found.hits, found.count  # type: ignore[attr-defined]  # the stubs forget it
 
-    def _ranked(self, query: Wanted, wanted: int) -> tuple[_Hits, int]:
-        """The best, and among those of equal score the newest, whatever the files look like."""
+    def _ranked(self, query: Wanted, wanted: int, more: Wanted | None = None) -> tuple[_Hits, int]:
+        """The best, and among those of equal score the newest, whatever the files look like.
+
+        *more* finds few papers, mostly among the query's, and adds to their scores. Asked
+        apart and joined, the two are quicker than a union of words and phrases, and as exact: who
+        is among the best is so in one of them.
+        """
         reach = wanted + _TIES
         while True:
             hits, total = self._top(query, reach)
+            if more:
+                raised, _ = self._top(
+                    Wanted.boolean_query([(Occur.Must, more), (Occur.Should, query)]), reach
+                )
+                best = {(at.segment_ord, at.doc): (score, at) for score, at in hits}
+                best |= {(at.segment_ord, at.doc): (score, at) for score, at in raised}
+                hits = sorted(best.values(), key=lambda hit: -hit[0])[:reach]
             scores = [round(score, 3) for score, _ in hits]
             if len(scores) < reach or scores[-1] < scores[wanted - 1]:
                 break
@@ -161,13 +173,18 @@ class View:
 
     # What decides
 
-    def _compile(self, search: Search, canonical: Mapping[str, str]) -> tuple[Wanted, bool]:
-        """The whole query, and whether anything in it scores."""
+    def _compile(
+        self, search: Search, canonical: Mapping[str, str]
+    ) -> tuple[Wanted, bool, Wanted | None]:
+        """The whole query, whether anything in it scores, and what adds to the scores (`_ranked`)."""
+        words: list[Wanted] = []
+        phrases: list[Wanted] = []
         if named := asked_id(search.query):
             musts, scoring = [term("id", canonical[named])], []
             clauses = [clause for clause in search.query.clauses if clause.negated]
         else:
-            musts, scoring = [], self._scoring(search.query)
+            words, phrases = self._scoring(search.query)
+            musts, scoring = [], [*words, *phrases]
             clauses = [clause for clause in search.query.clauses if not is_free(clause)]
         nots: list[Wanted] = []
         words_decide = False
@@ -178,14 +195,14 @@ class View:
                 words_decide = True
         musts += _limits(search)
         if not musts and not nots and scoring:
-            return _any(scoring), True
+            return _any(words or phrases), True, _any(phrases) if words and phrases else None
         if not musts and not scoring:
             musts, nots = [Wanted.all_query()], [*nots, term("fact", "mark")]
         parts = [(Occur.Must, Wanted.const_score_query(found, 0.0)) for found in musts]
         parts += [(Occur.MustNot, found) for found in nots]
         if scoring:  # nested: in a flat list beside a Must every word would be optional
             parts.append((Occur.Should if words_decide else Occur.Must, _any(scoring)))
-        return Wanted.boolean_query(parts), bool(scoring)
+        return Wanted.boolean_query(parts), bool(scoring), None
 
     def _item(self, item: Item, canonical: Mapping[str, str]) -> Wanted:
         match item.field:
@@ -255,7 +272,8 @@ class View:
 
     # What scores
 
-    def _scoring(self, query: Query) -> list[Wanted]:
+    def _scoring(self, query: Query) -> tuple[list[Wanted], list[Wanted]]:
+        """Words, and phrases of them, which find hardly anything that the words do not."""
         texts = [item.text for item in query.keywords if item.kind != PREFIX]
         field = Field(*texts) if texts else Field("")
         places = [i for i, said in enumerate(field.stems) if said and said not in SILENT]
@@ -267,17 +285,20 @@ class View:
         found += [term("text", acronym) for acronym in field.acronyms]
         if found:  # nested: a union of terms alone is quicker than one of terms and phrases
             found = [_any(found)]
-        found += [Wanted.boost_query(q, _JOINED) for q in self._other_spellings(field, places)]
-        found += self._neighbours(field, places)
+        phrases = list(self._neighbours(field, places))
         words = [key(word) for word in field.words if word]
         if 1 < len(words) <= _TITLE_WORDS:
-            found.append(Wanted.phrase_query(schema(), "title", list(words)))
+            phrases.append(Wanted.phrase_query(schema(), "title", list(words)))
         if not found:  # nothing but glue: it is what was asked for
-            found = [term(name, word) for word in words for name in _PAIRS]
+            found, phrases = (
+                [*phrases, *(term(name, word) for word in words for name in _PAIRS)],
+                [],
+            )
+        found += [Wanted.boost_query(q, _JOINED) for q in self._other_spellings(field, places)]
         for item in query.keywords:
             if item.kind == PREFIX:
                 found += self._beginning_scores(fold(item.text))
-        return found
+        return found, phrases
 
     def _telling(self, stems: Iterable[str]) -> list[str]:
         """Without those that most papers hold, where there are enough others."""
