@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from importlib import import_module
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -171,17 +172,18 @@ class Digests:
                 [*fresh, *again],
                 slot.local,
                 since=slot.channel.schedule.slot_day_before(slot.local.date()),
+                live=True,
                 matching=matching,
             )
             papers = tuple(card.paper.id for card in digest.cards)
             yield slot, Plan(digest, papers, end, tuple(released))
 
     async def _match(self, channels: Sequence[Channel], documents: Sequence[Document]) -> _Matching:
-        from bot.matching import Matcher  # numpy takes a tenth of a second to load
-
+        # numpy takes a tenth of a second to load, and more on a busy machine
+        matching = await asyncio.to_thread(import_module, "bot.matching")
         background = await self.background()
         if self._matcher is None or self._matcher.background is not background:
-            self._matcher, self._placed = Matcher(background), {}
+            self._matcher, self._placed = matching.Matcher(background), {}
         matcher = self._matcher
         learned = [await self.learned(channel) for channel in channels]
 
@@ -235,8 +237,10 @@ class Digests:
         *,
         since: date,
         repeat: bool = False,
+        live: bool = False,
         matching: _Matching | None = None,
     ) -> Digest:
+        """*live*: now, and not a day of the past, of which nobody knows what had arrived."""
         if matching:
             profile = matching.matcher.profile(channel)
         else:
@@ -246,14 +250,21 @@ class Digests:
             posted = await self._ledger.posted(channel.ref, [d.paper.id for d in documents])
             candidates = [d for d in documents if d.paper.id not in posted]
         likely = matching.likely(channel, candidates) if matching else candidates
-        verdicts = [profile.judge(document) for document in likely]
+        verdicts = []
+        for document in likely:
+            verdicts.append(profile.judge(document))
+            await asyncio.sleep(0)  # ten thousand channels must not hold up an answer
         passed = chosen([v for v in verdicts if v.passed])
-        cards = [card(v) for v in passed[: channel.max]]
+        cards = []
+        for verdict in passed[: channel.max]:
+            cards.append(card(verdict))
+            await asyncio.sleep(0)
         cards += await self._trending(channel, profile, slot.date(), since, cards)
         why = None
         if not cards:
+            newest = await self._library.newest_day() if live else None
             health = await self._health.all_health()
-            why = quiet(channel, verdicts, len(documents), slot, health)
+            why = quiet(channel, verdicts, len(documents), slot, since, newest, health)
         return Digest(
             ref=channel.ref,
             slot=slot,
@@ -353,11 +364,13 @@ def quiet(
     verdicts: Sequence[Verdict],
     considered: int,
     slot: datetime,
+    since: date,
+    newest: date | None,
     health: Sequence[Health],
 ) -> Quiet:
     """Why there is nothing; *verdicts* are those of the papers that were not posted before."""
     if not considered:
-        return _nothing_listed(slot, health)
+        return _nothing_listed(slot, since, newest, health)
     seen = f"{considered:,} seen"
     if not channel.subscriptions:
         return Quiet("nothing_passed", f"{seen}, but this channel has no subscription yet.")
@@ -375,10 +388,17 @@ def quiet(
     )
 
 
-def _nothing_listed(slot: datetime, health: Sequence[Health]) -> Quiet:
+def _nothing_listed(
+    slot: datetime, since: date, newest: date | None, health: Sequence[Health]
+) -> Quiet:
+    """*newest* is the last day on which anything that has arrived was listed; None: do not look."""
     day = slot.date()
-    if empty := why_empty(day):
-        return Quiet("no_announcement", f"No announcement: {empty}.")
+    window = (day - timedelta(days=back) for back in range(max(1, (day - since).days)))
+    expected = next((each for each in window if not why_empty(each)), None)
+    if expected is None or (newest and newest >= expected):
+        empty = why_empty(day)
+        said = f"No announcement: {empty}." if empty else "Nothing new has been announced since."
+        return Quiet("no_announcement", said)
     failing = [
         h for h in health if h.last_error and (not h.last_success or h.last_error > h.last_success)
     ]

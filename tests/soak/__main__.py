@@ -8,6 +8,11 @@ import sys
 FORMS = (
     ("tests.soak.mutations", "--count", "20000"),
     ("tests.soak.settings_kill", "--kills", "1000"),
+    ("tests.soak.delivery_kill", "--kills", "1000", "--messages", "20000"),
+    ("tests.soak.delivery_kill", "--failpoints"),
+    ("tests.soak.zones",),
+    ("tests.soak.year",),
+    ("tests.soak.crowd", "--channels", "10000"),
 )
 
 
