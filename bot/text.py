@@ -37,7 +37,7 @@ GLUE = frozenset({
 })  # fmt: skip
 _HALF = 30  # papers that hold each half of a word that may be written as two
 _COMMON = 1000  # papers that hold a word which everybody writes the same
-_STEMS_KEPT = 200_000  # words of this language community are about 100,000
+_STEMS_KEPT = 100_000  # about as many words as this language community has
 
 
 class _Stems(dict[str, str]):
