@@ -44,9 +44,18 @@ class Slot:
         return self.at.astimezone(ZoneInfo(self.channel.schedule.zone))
 
     @property
-    def listed_from(self) -> date:
+    def _first(self) -> date:
         first = self.missed_from or self.at
-        return first.astimezone(self.local.tzinfo).date() - timedelta(days=FRESH_DAYS)
+        return first.astimezone(self.local.tzinfo).date()
+
+    @property
+    def listed_from(self) -> date:
+        return self._first - timedelta(days=FRESH_DAYS)
+
+    @property
+    def since(self) -> date:
+        """The day of the last slot that was not missed."""
+        return self.channel.schedule.slot_day_before(self._first)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +181,7 @@ class Digests:
                 [*fresh, *again],
                 slot.local,
                 since=slot.channel.schedule.slot_day_before(slot.local.date()),
-                live=True,
+                live_since=slot.since,
                 matching=matching,
             )
             papers = tuple(card.paper.id for card in digest.cards)
@@ -237,10 +246,13 @@ class Digests:
         *,
         since: date,
         repeat: bool = False,
-        live: bool = False,
+        live_since: date | None = None,
         matching: _Matching | None = None,
     ) -> Digest:
-        """*live*: now, and not a day of the past, of which nobody knows what had arrived."""
+        """*live_since* is the day of the last slot that was not missed.
+
+        It is None for a day of the past, of which nobody knows what had arrived by then.
+        """
         if matching:
             profile = matching.matcher.profile(channel)
         else:
@@ -262,9 +274,11 @@ class Digests:
         cards += await self._trending(channel, profile, slot.date(), since, cards)
         why = None
         if not cards:
-            newest = await self._library.newest_day() if live else None
+            newest = await self._library.newest_day() if live_since else None
             health = await self._health.all_health()
-            why = quiet(channel, verdicts, len(documents), slot, since, newest, health)
+            why = quiet(
+                channel, verdicts, len(documents), slot, live_since or since, newest, health
+            )
         return Digest(
             ref=channel.ref,
             slot=slot,
