@@ -47,6 +47,7 @@ SILENT = GLUE | _ASKING | {stem(word) for word in GLUE | _ASKING}
 _SCOPES = {"": ("title", "abstract", "keywords"), "title": ("title",), "abs": ("abstract",)}
 _SPELLINGS = 64  # phrases that one phrase may become when its words have several forms
 _FORMS = 20  # of a prefix, that score
+_PREFIXES = 8  # in one search
 _SIMILAR_TERMS = 30
 _NEAR = 0.8  # likeness of a word that may have been meant
 _TIES = 20  # hits looked at behind a page, for those of equal score
@@ -177,6 +178,7 @@ class View:
         self, search: Search, canonical: Mapping[str, str]
     ) -> tuple[Wanted, bool, Wanted | None]:
         """The whole query, whether anything in it scores, and what adds to the scores (`_ranked`)."""
+        _check_prefixes(search.query)
         words: list[Wanted] = []
         phrases: list[Wanted] = []
         if named := asked_id(search.query):
@@ -379,6 +381,16 @@ class View:
                     if ratio > likeness:
                         best, likeness = known, ratio
         return best
+
+
+def _check_prefixes(query: Query) -> None:
+    """Each is looked for among all words of all papers."""
+    found = sum(item.kind == PREFIX for clause in query.clauses for item in clause.items)
+    if found > _PREFIXES:
+        raise UserError(
+            f"A search takes at most {_PREFIXES} words with a star; this one has {found}.",
+            hint="Leave some out, or write the words in full.",
+        )
 
 
 def _limits(search: Search) -> Iterator[Wanted]:
