@@ -293,7 +293,7 @@ class View:
             phrases.append(Wanted.phrase_query(schema(), "title", list(words)))
         if not found:  # nothing but glue: it is what was asked for
             found, phrases = (
-                [*phrases, *(term(name, word) for word in words for name in _PAIRS)],
+                [*phrases, *(term(name, w) for w in dict.fromkeys(words) for name in _PAIRS)],
                 [],
             )
         found += [Wanted.boost_query(q, _JOINED) for q in self._other_spellings(field, places)]
