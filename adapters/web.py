@@ -189,15 +189,9 @@ class _Told(Collector):
             successes = [health.last_success for health in group if health.last_success]
             if successes:
                 ages.add_metric((kind,), self._age(min(successes)))
-            failing.add_metric((kind,), sum(map(_fails, group)))
+            failing.add_metric((kind,), sum(each.failing for each in group))
         yield ages
         yield failing
 
     def _age(self, moment: datetime) -> float:
         return max(0.0, (self._now - moment).total_seconds())
-
-
-def _fails(health: Health) -> bool:
-    if health.last_error is None:
-        return False
-    return health.last_success is None or health.last_error > health.last_success

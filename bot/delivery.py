@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 from bot.errors import ChannelGone, HistoryUnreadable, Later, PaperboyError, Unknown, UserError
-from bot.model import ChannelRef
+from bot.model import Channel, ChannelRef
 from bot.ports import (
     Absent,
     ChannelStore,
@@ -388,27 +388,34 @@ class Sender:
                     log.warning("%s in %s is held: %s", row.key, row.ref, row.detail)
             case Gone(reason):
                 counters.dead += 1
-                await self._tell(delivery.ref, reason)
+                await self._tell_gone(delivery.ref, reason)
 
-    async def _tell(self, ref: ChannelRef, reason: str) -> None:
+    async def _tell_gone(self, ref: ChannelRef, reason: str) -> None:
         """Once, even where it fails: then it is seen in ``status`` and the log alone."""
         if not await self._outbox.told(ref):
             return
         log.warning("%s takes no posts: %s", ref, reason)
         channel = await self._channels.get(ref)
-        if channel is None or not channel.owner:
+        if channel is None:
             return
         words = text(f"I can no longer post in {ref.channel}: {reason}.")
         hint = text(
             "No paper is lost: let me in again, then type ", Span("resume", code=True), " there."
         )
-        notice = Notice(words, kind="error", hints=(hint,))
+        await self.tell(channel, Notice(words, kind="error", hints=(hint,)))
+
+    async def tell(self, channel: Channel, notice: Notice) -> None:
+        """The channel's owner, in private; where that fails, it is seen in ``status`` alone."""
+        ref = channel.ref
+        publisher = self._publishers.get(ref.platform)
+        if publisher is None or not channel.owner:
+            return
         try:
             async with asyncio.timeout(self._timeout.total_seconds()):
-                await self._publishers[ref.platform].tell(ref, channel.owner, notice)
+                await publisher.tell(ref, channel.owner, notice)
         except (PaperboyError, TimeoutError) as error:
             log.info("could not tell the owner of %s: %s", ref, error)
-        except Exception as error:  # its posts are accounted for: that is what matters here
+        except Exception as error:  # the posts are accounted for: that is what matters here
             _noted(error, f"telling the owner of {ref}")
 
 

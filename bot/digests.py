@@ -16,7 +16,7 @@ from bot.cards import card
 from bot.errors import UserError
 from bot.feedback import VOTED_PAPERS, learn, own_words
 from bot.keywords import Document
-from bot.model import Channel, ChannelRef, Learned, Paper
+from bot.model import Channel, ChannelRef, Learned
 from bot.ports import Clock, Health, Library, Outbox, Shelf, SourceHealth
 from bot.ranking import BACKGROUND, LINE, Background, Profile, Verdict, upvotes_reason
 from bot.schedule import Schedule
@@ -259,8 +259,8 @@ class Digests:
             profile = await self.profile(channel)
         candidates = documents
         if not repeat:
-            posted = await self._ledger.posted(channel.ref, [d.paper.id for d in documents])
-            candidates = [d for d in documents if d.paper.id not in posted]
+            unposted = await self._unposted(channel.ref, [d.paper.id for d in documents])
+            candidates = [d for d in documents if d.paper.id in unposted]
         likely = matching.likely(channel, candidates) if matching else candidates
         verdicts = []
         for document in likely:
@@ -288,9 +288,8 @@ class Digests:
             quiet=why,
         )
 
-    async def _unposted(self, ref: ChannelRef, papers: Sequence[Paper]) -> list[Paper]:
-        posted = await self._ledger.posted(ref, [paper.id for paper in papers])
-        return [paper for paper in papers if paper.id not in posted]
+    async def _unposted(self, ref: ChannelRef, ids: Sequence[str]) -> set[str]:
+        return set(ids) - set(await self._ledger.posted(ref, ids))
 
     async def _trending(
         self, channel: Channel, profile: Profile, day: date, since: date, cards: Sequence[PaperCard]
@@ -302,7 +301,9 @@ class Digests:
         listed = await self._library.top(
             since, day - timedelta(days=1), channel.trending + len(shown) + 50
         )
-        fresh = await self._unposted(channel.ref, [p for _, p in listed if p.id not in shown])
+        papers = [paper for _, paper in listed if paper.id not in shown]
+        unposted = await self._unposted(channel.ref, [paper.id for paper in papers])
+        fresh = [paper for paper in papers if paper.id in unposted]
         added = []
         for paper in fresh[: channel.trending]:
             reason = upvotes_reason(paper.upvotes, profile.line)
@@ -413,9 +414,7 @@ def _nothing_listed(
         empty = why_empty(day)
         said = f"No announcement: {empty}." if empty else "Nothing new has been announced since."
         return Quiet("no_announcement", said)
-    failing = [
-        h for h in health if h.last_error and (not h.last_success or h.last_error > h.last_success)
-    ]
+    failing = [h for h in health if h.failing]
     tries = [h.next_try for h in health if h.next_try and h.next_try > slot]
     again = f" Next try at {min(tries).astimezone(slot.tzinfo):%H:%M}." if tries else ""
     if failing:

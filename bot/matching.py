@@ -169,7 +169,7 @@ class Matcher:
     def __init__(self, background: Background) -> None:
         self.background = background
         self._past = _batches(background.documents[: len(background)])
-        self._queries = Interests()
+        self._interests = Interests()
         self._channels: dict[ChannelRef, _Standing] = {}
         self._query = array("q")  # the entries: one for each subscription
         self._weight = array("d")
@@ -181,24 +181,24 @@ class Matcher:
         self.drop(channel.ref)
         if len(self._query) > 2 * self._live + _SPARE:
             self._forget_old_entries()
-        numbers = [self._queries.number(s.query) for s in channel.subscriptions]
+        numbers = [self._interests.number(s.query) for s in channel.subscriptions]
         seen: set[int] = set()
         twice: set[int] = set()
         for number in numbers:
-            for keyword in self._queries.scoring(number):
+            for keyword in self._interests.scoring(number):
                 (twice if keyword in seen else seen).add(keyword)
         self._channels[channel.ref] = standing = _Standing(
             len(self._query),
             len(numbers),
-            tuple(self._queries.number(query) for query in channel.muted),
+            tuple(self._interests.number(query) for query in channel.muted),
             tau(channel.strictness),
         )
         self._live += len(numbers)
         self._query.extend(numbers)
         self._weight.extend(s.weight for s in channel.subscriptions)
         self._shared.extend(
-            self._queries.is_odd(n)
-            or (bool(twice) and not twice.isdisjoint(self._queries.scoring(n)))
+            self._interests.is_odd(n)
+            or (bool(twice) and not twice.isdisjoint(self._interests.scoring(n)))
             for n in numbers
         )
         if learned:
@@ -234,20 +234,20 @@ class Matcher:
         standings = [self._channels[ref] for ref in refs]
         chosen = _Chosen(standings, self._query, self._weight, self._shared)
         queries = distinct(chosen.query)
-        keywords = self._queries.keywords
-        selection = self._queries.select(queries, ints(()))
+        keywords = self._interests.keywords
+        selection = self._interests.select(queries, ints(()))
         found = [keywords.find(documents, selection.keywords) for documents in self._past]
         holding = np.zeros(len(keywords), np.int64)
         for documents, held in zip(self._past, found, strict=True):
             holding += np.bincount(held.keys // len(documents), minlength=len(keywords))
-        which, scoring = self._queries.scoring_of(chosen.query)
+        which, scoring = self._interests.scoring_of(chosen.query)
         keywords.learn_idf(distinct(scoring), holding, len(self.background))
         floors = chosen.floors(which, keywords.idf()[scoring])
         del which, scoring
         total, squares = np.zeros((2, len(refs)), np.int64)
         met = selection.met(list(chain.from_iterable(self._past)), PAPERS)
         for documents, held, by_filter in zip(self._past, found, met, strict=True):
-            looked, _ = self._queries.look(documents, held, selection, by_filter)
+            looked, _ = self._interests.look(documents, held, selection, by_filter)
             for span in chosen.spans(looked, len(documents)):
                 raws = chosen.sums(span, looked, len(documents)).astype(np.int64)
                 total[span] += raws.sum(axis=1)
@@ -265,7 +265,7 @@ class Matcher:
         standing = self._channels[channel.ref]
         if standing.profile:
             return standing.profile
-        weights = self._queries.keywords.idf_of
+        weights = self._interests.keywords.idf_of
         profile = Profile(channel, self.background, line=standing.line)
         for keyword in profile.keywords:
             self.background.note(keyword, weights(keyword))
@@ -279,14 +279,14 @@ class Matcher:
         lines = np.array([standing.line for standing in standings])
         queries = distinct(chosen.query)
         muted = distinct(ints(chain.from_iterable(s.muted for s in standings)))
-        selection = self._queries.select(queries, muted)
+        selection = self._interests.select(queries, muted)
         sieve = _Sieve(standings, lines, muted)
         passed = [np.zeros((3, 0), np.int32)]  # half the memory of what the rest works with
         top, top_points = np.zeros((2, len(refs)), np.int64)
         first = 0
         for batch, met in zip(_batches(documents), selection.met(documents, PAPERS), strict=True):
-            found = self._queries.keywords.find(batch, selection.keywords)
-            looked, silent = self._queries.look(batch, found, selection, met)
+            found = self._interests.keywords.find(batch, selection.keywords)
+            looked, silent = self._interests.look(batch, found, selection, met)
             for span in chosen.spans(looked, len(batch)):
                 sums = chosen.sums(span, looked, len(batch), lines)
                 rows = sieve.passed(batch, span, sums, silent)

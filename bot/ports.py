@@ -421,6 +421,12 @@ class Health:
     next_try: datetime | None = None
     state: str = ""
 
+    @property
+    def failing(self) -> bool:
+        """The last that was heard of it is an error."""
+        good, bad = self.last_success, self.last_error
+        return bad is not None and (good is None or bad > good)
+
 
 class PaperSource(Protocol):
     name: str  # "arxiv", "huggingface", or the journal's host and path

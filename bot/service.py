@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,9 +9,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from bot.delivery import TIMEOUT, Sender
+from bot.delivery import Sender
 from bot.digests import Digests, Plan, Slot
-from bot.errors import PaperboyError
 from bot.model import Channel, ChannelRef
 from bot.ports import (
     ChannelStore,
@@ -81,11 +79,6 @@ def is_long_quiet(schedule: Schedule, since: datetime, now: datetime) -> bool:
             return False
         now = slot - timedelta(microseconds=1)
     return True
-
-
-def fails(health: Health) -> bool:
-    good, bad = health.last_success, health.last_error
-    return bad is not None and (good is None or bad > good)
 
 
 def _needs(channel: Channel, source: str) -> bool:
@@ -220,13 +213,13 @@ class Service:
             "Type ", Span("preview days:30", code=True), " there to see what came near, or ",
             Span("status", code=True), " to see how its sources are.",
         )  # fmt: skip
-        await self._tell(channel, Notice(text(words), kind="info", hints=(hint,)))
+        await self._sender.tell(channel, Notice(text(words), kind="info", hints=(hint,)))
 
     async def _tell_outages(self) -> None:
         """Each once in this process: after a restart, owners are told again."""
         now = self._clock()
         for health in await self._health.all_health():
-            if not fails(health):
+            if not health.failing:
                 self._failing.pop(health.name, None)
                 self._told.discard(health.name)
                 continue
@@ -248,21 +241,7 @@ class Service:
             day = Span(f"{local:%a %-d %b %Y %H:%M}", when=since)
             words = text(f"{health.name} cannot be read since ", day, f": {health.error}")
             hint = text("Digests go on with the rest; what is missing comes when it is read again.")
-            await self._tell(channel, Notice(words, kind="error", hints=(hint,)))
-
-    async def _tell(self, channel: Channel, notice: Notice) -> None:
-        """The owner, in private; where that fails, it is seen in ``status`` alone."""
-        ref = channel.ref
-        publisher = self._publishers.get(ref.platform)
-        if publisher is None or not channel.owner:
-            return
-        try:
-            async with asyncio.timeout(TIMEOUT.total_seconds()):
-                await publisher.tell(ref, channel.owner, notice)
-        except (PaperboyError, TimeoutError) as error:
-            log.info("could not tell the owner of %s: %s", ref, error)
-        except Exception:  # the next owners are to be told all the same
-            log.exception("telling the owner of %s failed", ref)
+            await self._sender.tell(channel, Notice(words, kind="error", hints=(hint,)))
 
     async def _reschedule(self) -> None:
         for channel in await self._channels.all():

@@ -24,7 +24,7 @@ from bot.ports import (
     SourceHealth,
     State,
 )
-from bot.service import LATE, QUIET_SLOTS, fails, is_long_quiet, silent_since
+from bot.service import LATE, QUIET_SLOTS, is_long_quiet, silent_since
 from bot.subscription_answers import SubscriptionAnswers, rhythm
 from bot.views import Action, Listing, Notice, Row, Span, Text, View, how_many, joined, text
 
@@ -288,7 +288,7 @@ def _told_health(health: Health, channel: Channel) -> tuple[Text, tuple[Text, ..
     said = text("last read ", moment(good, channel)) if good else text("never read yet")
     if health.announced:
         said += text(f", announced {health.announced:%-d %B %Y}")
-    details = [text(f"Failing: {health.error}")] if fails(health) else []
+    details = [text(f"Failing: {health.error}")] if health.failing else []
     if health.next_try:
         details.append(text("Next try ", moment(health.next_try, channel)))
     return said, tuple(details)

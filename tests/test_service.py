@@ -514,7 +514,7 @@ async def test_only_who_waits_for_a_source_is_told_of_its_outage(
 async def test_one_owner_who_cannot_be_told_keeps_nothing_from_the_others(
     running: Running, caplog: pytest.LogCaptureFixture, fault: Exception, level: str
 ) -> None:
-    caplog.set_level("INFO", "bot.service")
+    caplog.set_level("INFO", "bot")
     await running.open(lab())
     await running.open(lab(ref=replace(LAB, channel="other"), owner="bob"))
     running.board.deaf = {"ann": fault}
