@@ -17,7 +17,6 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from bot.errors import PaperboyError
-from bot.ports import Clock
 
 if TYPE_CHECKING:
     from apscheduler.events import JobExecutionEvent, JobSubmissionEvent
@@ -41,9 +40,7 @@ class Jobs:
     Raises PaperboyError where APScheduler is not version 3, or *store* outlives the process.
     """
 
-    def __init__(
-        self, jobs: Sequence[Job], clock: Clock, store: BaseJobStore | None = None
-    ) -> None:
+    def __init__(self, jobs: Sequence[Job], store: BaseJobStore | None = None) -> None:
         _require_version_3()  # before the import: 4 has other modules
         from apscheduler import events
         from apscheduler.jobstores.memory import MemoryJobStore
@@ -58,8 +55,6 @@ class Jobs:
         self.failed: Counter[str] = Counter()
         self.missed: Counter[str] = Counter()
         self._jobs = tuple(jobs)
-        self._clock = clock
-        self._last: dict[str, datetime] = {}
         self._running: dict[asyncio.Future[None], str] = {}
         self._watch: asyncio.TimerHandle | None = None
         # APScheduler tells of every run, and once more what our listeners tell
@@ -104,17 +99,12 @@ class Jobs:
         if late:
             await asyncio.wait(late, timeout=limit)
 
-    def last_run(self, name: str) -> datetime | None:
-        """When the job last ended without a fault; None where it has not."""
-        return self._last.get(name)
-
     async def _run(self, job: Job) -> None:
         run = asyncio.ensure_future(job.run())
         self._running[run] = job.name
         run.add_done_callback(self._running.pop)
         await run
         self.done[job.name] += 1
-        self._last[job.name] = self._clock()
 
     def _look(self) -> None:
         """Bring runs forward that would wait, for hours maybe, because the system's clock was set back."""

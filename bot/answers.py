@@ -15,7 +15,7 @@ from bot.commands import CHANGE, POST, Command
 from bot.digests import Digests, Plan, parse_when
 from bot.errors import PaperboyError, UserError
 from bot.feedback_answers import FeedbackAnswers
-from bot.model import Caller, Channel
+from bot.model import Caller, Channel, Role
 from bot.options import change, differences, settings_form
 from bot.paper_answers import PaperAnswers
 from bot.ports import ChannelStore, Clock, Library, Outbox, Shelf, SourceHealth
@@ -36,6 +36,7 @@ from bot.views import (
     View,
     how_many,
     joined,
+    named,
     text,
 )
 
@@ -87,7 +88,7 @@ class Answers:
     async def answer(self, command: Command, caller: Caller) -> View:
         """Answer a request; mistakes and surprises become notices."""
         try:
-            self._permit(command, caller)
+            await self._permit(command, caller)
             return await self._do(command, caller)
         except PaperboyError as error:
             return mistake(error)
@@ -106,21 +107,22 @@ class Answers:
         again = await self._digests.again(channel)
         words = f"{len(channel.subscriptions)} subscriptions, digests {rhythm(channel)}."
         standing = Notice(
-            text("Channel ", Span(caller.ref.channel, strong=True), f": {words}"),
+            text("Channel ", named(caller.ref), f": {words}"),
             kind="info",
             hints=(text("Write ", Span("help", code=True), " to see what can be asked."),),
         )
         return [again, standing] if again else [standing]
 
-    def _permit(self, command: Command, caller: Caller) -> None:
-        kind = commands.verb_of(command).kind
+    async def _permit(self, command: Command, caller: Caller) -> None:
         private = isinstance(command, commands.ConfigExport) or (
             isinstance(command, commands.DigestNow) and command.since
         )
-        if kind in (CHANGE, POST) and not caller.may_change and not private:
-            raise UserError(
-                "You may not change this channel.", hint="Ask one of its full members to do it."
-            )
+        if commands.verb_of(command).kind not in (CHANGE, POST) or private:
+            return
+        stored = await self._store.get(caller.ref)
+        who = stored.who if stored else "members"
+        if not may_change(who, caller):
+            raise UserError("You may not change this channel.", hint=f"Ask {_who(who)} to do it.")
 
     async def _do(self, command: Command, caller: Caller) -> View:
         match command:
@@ -168,8 +170,10 @@ class Answers:
                 return await self._papers.find(command, await self._channel(caller))
             case commands.Again():
                 kept = await self._papers.again(command)
-                self._permit(kept, caller)
+                await self._permit(kept, caller)
                 return await self._do(kept, caller)
+            case commands.These():
+                return await self._papers.these(command)
             case commands.Similar(paper):
                 return await self._papers.similar(paper)
             case commands.Top():
@@ -181,7 +185,7 @@ class Answers:
             case commands.Saved(page):
                 return await self._papers.saved(page, caller)
             case commands.Share(paper):
-                return await self._papers.share(paper, await self._channel(caller), caller)
+                return await self._share(paper, caller)
             case commands.Like(paper):
                 return await self._feedback.like(paper, await self._channel(caller), caller)
             case commands.Dislike(paper):
@@ -281,6 +285,17 @@ class Answers:
             )
         await self._ledger.record(channel.ref, plan.digest.slot, plan.papers, plan.cursor)
         return plan.digest
+
+    async def _share(self, words: str, caller: Caller) -> View:
+        """Everybody sees it, so the channel's digests do not bring it again."""
+        channel = await self._channel(caller)
+        plan = await self._papers.shared(words, channel, caller)
+        if not self._announcer:
+            await self._ledger.record(channel.ref, plan.digest.slot, plan.papers, plan.cursor)
+            return plan.digest
+        await self._announcer.announce(channel, plan)
+        title = plan.digest.cards[0].paper.title
+        return Notice(text("Shared with the channel: ", Span(title, strong=True), "."))
 
     # settings
 
@@ -390,6 +405,31 @@ class Answers:
             await self._store.remove(own, caller.user)
         await self._shelf.erase(caller)
         return Notice(text("Erased: nothing is kept about you any more."))
+
+
+def may_change(who: str, caller: Caller) -> bool:
+    """Whether the channel's *who* lets the caller change settings and post; nobody by default."""
+    if caller.ref.channel.startswith("@"):
+        return caller.ref.channel == f"@{caller.user}"
+    if caller.role is Role.MANAGER:
+        return True
+    match who:
+        case "members":
+            return caller.role is Role.MEMBER
+        case "managers":
+            return False
+        case listed:
+            return caller.role is Role.MEMBER and f"@{caller.user}" in listed.split(",")
+
+
+def _who(who: str) -> str:
+    match who:
+        case "members":
+            return "one of its full members"
+        case "managers":
+            return "an admin or whoever made the channel"
+        case listed:
+            return f"{listed.replace(',', ', ')}, or an admin,"
 
 
 def mistake(error: PaperboyError) -> Notice:

@@ -33,7 +33,7 @@ from bot.preview import Previews
 from bot.query import Query
 from bot.refresh import Refresh
 from bot.schedule import Schedule
-from bot.service import HOUSEKEEPING, RECONCILE, TICK, Service
+from bot.service import HOUSEKEEPING, RECONCILE, SEND, TICK, Service
 from bot.subscription_answers import SubscriptionAnswers
 from bot.views import Digest, Notice, Span, View, text
 
@@ -156,6 +156,7 @@ async def open_app(
             refresh,
             clock,
             library,
+            library,
         )
         answers = Answers(
             channels, library, library, digests, papers, subscriptions, feedback, library, library,
@@ -189,12 +190,13 @@ async def serving(app: App, settings: Settings, *, fetching: bool) -> AsyncItera
     await app.service.start()
     jobs = [
         Job("tick", TICK, app.service.tick),
+        Job("send", SEND, app.service.send),
         Job("reconcile", RECONCILE, app.service.reconcile),
         Job("housekeeping", HOUSEKEEPING, app.service.keep_house),
     ]
     if fetching:
         jobs.append(Job("fetch", settings.fetch_minutes * 60.0, app.service.fetch))
-    running = Jobs(jobs, app.clock)
+    running = Jobs(jobs)
     running.start()
     try:
         yield running
@@ -230,7 +232,7 @@ async def run_until_told(app: App, settings: Settings) -> None:
     routes = health_routes(
         clock=app.clock,
         period=timedelta(seconds=TICK),
-        last_tick=lambda: jobs[0].last_run("tick") if jobs else None,
+        last_tick=lambda: app.service.ticked_at,
         unready=lambda: state["unready"],
         figures=figures,
     )

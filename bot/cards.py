@@ -26,8 +26,16 @@ def card(verdict: Verdict) -> PaperCard:
 
 
 def actions(paper: Paper) -> tuple[Action, ...]:
+    """What can be asked about it, the likeliest first: a renderer with little room folds the rest."""
     short = identity.short_id(paper.id)
-    return (Action("Why", f"why {short}"), Action("Abstract", f"show {short}"))
+    return (
+        Action("Save", f"save {short}"),
+        Action("Similar", f"similar {short}"),
+        Action("Why", f"why {short}"),
+        Action("Abstract", f"show {short}"),
+        Action("Less like this", f"dislike {short}"),
+        Action("Share", f"share {short}"),
+    )
 
 
 def gist(paper: Paper, patterns: Sequence[Pattern]) -> Text:

@@ -192,6 +192,14 @@ class Again:
 
 
 @dataclass(frozen=True, slots=True)
+class These:
+    """Certain papers: those that a digest had no room for."""
+
+    papers: tuple[str, ...]
+    page: int = 1
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     pass
 
@@ -247,7 +255,7 @@ Command = (
     | Settings | SetOptions | DigestNow | SetSchedule | Pause | Resume | ConfigUndo | Status
     | Find | Top | Similar | Save | Unsave | Saved | Share | Home | Export | ConfigExport
     | ConfigImport | EraseMe | Again | Like | Dislike | Unvote | ShowLearned | Forget
-    | Resend | GiveUp
+    | Resend | GiveUp | These
 )  # fmt: skip
 
 Options = Mapping[str, str]
@@ -477,6 +485,10 @@ def _again(text: str, options: Options) -> Command:
     return Again(text, _page(options))
 
 
+def _these(text: str, options: Options) -> Command:
+    return These(tuple(text.split()), _page(options))
+
+
 def _plain(make: Callable[[], Command], verb: str) -> Callable[[str, Options], Command]:
     def build(text: str, _: Options) -> Command:
         if text:
@@ -574,9 +586,11 @@ VERBS = (
 )  # fmt: skip
 
 # What buttons say and nobody types: it is not in help.
-AGAIN = Verb(
+_AGAIN = Verb(
     "again", "again k3f9x2 page:2", "a kept answer at another page", READ, _again, ("page",)
 )
+_THESE = Verb("these", "these 2509.04664 2509.04665", "certain papers", READ, _these, ("page",))
+_HIDDEN = {verb.name: verb for verb in (_AGAIN, _THESE)}
 
 _NAMES: dict[str, Verb] = {name: verb for verb in VERBS for name in (verb.name, *verb.aliases)}
 
@@ -597,7 +611,7 @@ _BY_TYPE = {
     Top: _NAMES["top"], Similar: _NAMES["similar"], Save: _NAMES["save"],
     Unsave: _NAMES["unsave"], Saved: _NAMES["saved"], Share: _NAMES["share"],
     Home: _NAMES["home"], Export: _NAMES["export"], ConfigExport: _NAMES["config"],
-    ConfigImport: _NAMES["config"], EraseMe: _NAMES["erase"], Again: AGAIN,
+    ConfigImport: _NAMES["config"], EraseMe: _NAMES["erase"], Again: _AGAIN, These: _THESE,
     Like: _NAMES["like"], Dislike: _NAMES["dislike"], Unvote: _NAMES["unvote"],
     ShowLearned: _NAMES["learned"], Forget: _NAMES["forget"],
     Resend: _NAMES["resend"], GiveUp: _NAMES["giveup"],
@@ -625,7 +639,7 @@ def parse(text: str) -> Command:
     name, _, rest = text.partition(" ")
     if not name:
         return Help()
-    verb = AGAIN if name.lower() == AGAIN.name else _NAMES.get(name.lower())
+    verb = _HIDDEN.get(name.lower()) or _NAMES.get(name.lower())
     if verb is None:
         return Help(unknown=name)
     if name.lower() == "undo":

@@ -31,7 +31,7 @@ from bot.ports import (
     Unreadable,
     Unsure,
 )
-from bot.views import Notice, Span, text
+from bot.views import Notice, Span, named, text
 
 log = logging.getLogger(__name__)
 
@@ -140,9 +140,9 @@ def _check_held(row: Delivery) -> None:
         )
 
 
-def no_such_post(ref: ChannelRef, key: str) -> UserError:
+def no_such_post(key: str) -> UserError:
     return UserError(
-        f"There is no post “{key[:40]}” in {ref.channel}.", hint="Type status to see what is held."
+        f"There is no post “{key[:40]}” here.", hint="Type status to see what is held."
     )
 
 
@@ -398,7 +398,7 @@ class Sender:
         channel = await self._channels.get(ref)
         if channel is None:
             return
-        words = text(f"I can no longer post in {ref.channel}: {reason}.")
+        words = text("I can no longer post in ", named(ref), f": {reason}.")
         hint = text(
             "No paper is lost: let me in again, then type ", Span("resume", code=True), " there."
         )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from bot.matching import Matcher, Matches
 
 FRESH_DAYS = 8  # listed at most so long before the slot (design §4)
+BEYOND = 100  # papers that a digest has no room for and its button shows
 FEW = 20  # channels that are matched one by one
 _PROFILES = 200  # of channels, the last ones used
 
@@ -285,7 +286,9 @@ class Digests:
             considered=len(documents),
             cards=tuple(cards),
             more=max(0, len(passed) - channel.max),
+            beyond=tuple(v.paper.id for v in passed[channel.max :][:BEYOND]),
             quiet=why,
+            layout=channel.layout,
         )
 
     async def _unposted(self, ref: ChannelRef, ids: Sequence[str]) -> set[str]:

@@ -13,7 +13,7 @@ from bot.model import Caller, Channel, Learned
 from bot.paper_answers import PaperAnswers
 from bot.ports import Clock, Shelf
 from bot.text import fold, stem
-from bot.views import Action, Listing, Notice, Row, Span, Text, View, text
+from bot.views import Action, Listing, Notice, Row, Span, Text, View, named, text
 
 _PAGE = 20
 _NAMED = 3  # learned words that an answer names
@@ -119,7 +119,7 @@ class FeedbackAnswers:
             again = Span("forget all", code=True)
             notes.append(text(f"{count} forgotten until the votes are cleared: ", again, "."))
         return Listing(
-            text(f"Words learned by {channel.ref.channel} ({len(learned)})"),
+            text("Words learned by ", named(channel.ref), f" ({len(learned)})"),
             intro=intro,
             rows=rows,
             notes=tuple(notes),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from enum import Enum
+from enum import Enum, IntEnum
 
 from bot.errors import UserError
 from bot.query import Query
@@ -104,14 +104,27 @@ def _is_key(text: str) -> bool:
     return 1 <= len(text) <= 80 and all(c.isalnum() or c in "._-@" for c in text)
 
 
+class Role(IntEnum):
+    """What a person is in a channel's workspace or server; each may what those before it may."""
+
+    STRANGER = 0  # of another organisation, in a shared channel
+    GUEST = 1
+    MEMBER = 2
+    MANAGER = 3  # an admin or owner, or who made the channel
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks, where. *zone* is the IANA zone of the person, where the platform knows it."""
+    """Who asks, where. *zone* is the IANA zone of the person, where the platform knows it.
+
+    *name* is what others call the person; empty where that is the same as *user*.
+    """
 
     ref: ChannelRef
     user: str
     zone: str | None = None
-    may_change: bool = True
+    role: Role = Role.MANAGER
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

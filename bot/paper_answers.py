@@ -9,12 +9,13 @@ from zoneinfo import ZoneInfo
 
 from bot import citations, commands, identity
 from bot.cards import actions, gist, highlighted
+from bot.digests import Plan
 from bot.errors import SourceUnavailable, UserError
 from bot.model import Caller, Channel, Origin, Paper, Record
 from bot.ports import Clock, KeptAnswers, Ledger, Library, PaperSearch, Search, SearchIndex, Shelf
 from bot.query import PHRASE, PREFIX, Query
 from bot.text import Pattern, pattern, prefix_pattern, tokens
-from bot.views import Action, Document, Listing, Notice, PaperCard, Span, Text, View, text
+from bot.views import Action, Digest, Document, Listing, Notice, PaperCard, Span, Text, View, text
 
 FEW = 3  # hits under which the sources themselves are offered
 _PAGE = 10
@@ -175,7 +176,22 @@ class PaperAnswers:
                 "That answer is gone.", hint="Ask once more: answers are kept for 7 days."
             )
         kept = commands.parse(words)
-        return replace(kept, page=command.page) if isinstance(kept, commands.Find) else kept
+        if isinstance(kept, commands.Find | commands.These):
+            return replace(kept, page=command.page)
+        return kept
+
+    async def these(self, command: commands.These) -> View:
+        first = (command.page - 1) * _PAGE
+        shown = command.papers[first : first + _PAGE]
+        found = [paper for i in shown if (paper := await self._library.find(i))]
+        buttons: tuple[Action, ...] = ()
+        if len(command.papers) > first + _PAGE:
+            words = f"these {' '.join(command.papers)}"
+            key = await self._kept.keep_answer(words, self._clock())
+            buttons = (Action("More", f"again {key} page:{command.page + 1}"),)
+        title = text(f"{first + 1} to {first + len(shown)} of {len(command.papers)} more")
+        cards = tuple(_card(paper, ()) for paper in found)
+        return Listing(title, cards=cards, actions=buttons)
 
     async def similar(self, words: str) -> View:
         paper = await self.paper(words)
@@ -269,15 +285,15 @@ class PaperAnswers:
         name = f"papers.{endings[command.form]}"
         return Document(name, citations.export(papers, command.form))
 
-    async def share(self, words: str, channel: Channel, caller: Caller) -> View:
-        """Everybody sees it, so the channel's digests do not bring it again."""
+    async def shared(self, words: str, channel: Channel, caller: Caller) -> Plan:
+        """What shows the paper to the whole channel; its next digest begins where it would have."""
         paper = await self.filed(words)
         cursor = await self._ledger.cursor(channel.ref)
-        end = await self._library.end()
-        await self._ledger.record(
-            channel.ref, self._clock(), [paper.id], end if cursor is None else cursor
-        )
-        return Listing(text(f"{caller.user} shares a paper"), cards=(_card(paper, ()),))
+        now = self._clock().astimezone(ZoneInfo(channel.schedule.zone))
+        heading = text(Span(caller.name or caller.user, strong=True), " shares a paper")
+        digest = Digest(channel.ref, now, 0, (_card(paper, ()),), heading=heading)
+        end = await self._library.end() if cursor is None else cursor
+        return Plan(digest, (paper.id,), end)
 
     def _today(self, channel: Channel) -> date:
         return self._clock().astimezone(ZoneInfo(channel.schedule.zone)).date()
@@ -308,16 +324,11 @@ def patterns_of(query: Query) -> tuple[Pattern, ...]:
 
 
 def _card(paper: Paper, patterns: Sequence[Pattern]) -> PaperCard:
-    short = identity.short_id(paper.id)
     return PaperCard(
         paper,
         title=highlighted(paper.title, patterns),
         gist=gist(paper, patterns),
-        actions=(
-            *actions(paper),
-            Action("Similar", f"similar {short}"),
-            Action("Save", f"save {short}"),
-        ),
+        actions=actions(paper),
     )
 
 

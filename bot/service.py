@@ -17,6 +17,7 @@ from bot.ports import (
     Clock,
     Due,
     Health,
+    KeptAnswers,
     Outbox,
     Post,
     Publisher,
@@ -25,11 +26,12 @@ from bot.ports import (
 )
 from bot.refresh import Refresh
 from bot.schedule import Schedule
-from bot.views import Digest, Notice, Span, text
+from bot.views import Action, Digest, Notice, Span, named, text
 
 log = logging.getLogger(__name__)
 
 TICK = 15.0  # seconds; reliability §2
+SEND = 5.0
 RECONCILE = 600.0
 HOUSEKEEPING = 6 * 3600.0
 CATCH_UP = timedelta(hours=24)  # design §12: later than that it waits for the next slot
@@ -102,6 +104,7 @@ class Service:
         refresh: Refresh,
         clock: Clock,
         health: SourceHealth,
+        kept: KeptAnswers,
     ) -> None:
         self._channels = channels
         self._outbox = outbox
@@ -112,10 +115,12 @@ class Service:
         self._refresh = refresh
         self._clock = clock
         self._health = health
+        self._kept = kept
         self._fell_silent: list[Channel] = []  # their owners are to be told
         self._failing: dict[str, datetime] = {}  # sources, since when
         self._told: set[str] = set()  # of them
         self.planned: Counter[str] = Counter()  # posted, or the cause of a quiet slot
+        self.ticked_at: datetime | None = None  # when planning last got on
 
     async def start(self) -> None:
         """Before the first tick: take up what an earlier process left."""
@@ -123,15 +128,17 @@ class Service:
         await self._reschedule()
 
     async def tick(self) -> None:
-        await self.plan_due()
-        await self._sender.send_due()
-        await self._sender.settle_unknown()
-
-    async def plan_due(self) -> None:
+        """Plan what is due. That is no part of ``send``: ten thousand channels take minutes."""
         while due := await self._outbox.due(self._clock(), self._served(), _AT_ONCE):
             slots = [slot for each in due if (slot := await self._slot(each))]
             async for slot, plan in self._digests.plans(slots):
                 await self._keep(slot, plan)
+            self.ticked_at = self._clock()
+        self.ticked_at = self._clock()
+
+    async def send(self) -> None:
+        await self._sender.send_due()
+        await self._sender.settle_unknown()
 
     async def _slot(self, due: Due) -> Slot | None:
         """The slot to plan for, of those that are past; where there is none, the next is noted."""
@@ -156,7 +163,7 @@ class Service:
         if now - slot.at > LATE:
             late = text(f"This digest is late: it was due at {slot.local:%H:%M on %A %-d %B}.")
             digest = replace(digest, notes=(*digest.notes, late))
-        posts = await self._posts(slot.channel, digest)
+        posts = await self._posts(slot.channel, await self._with_button(digest))
         falls_silent = digest.quiet is not None and await self._falls_silent(slot)
         due = due_after(slot.channel, max(now, slot.at))
         if await self._outbox.plan(ref, slot.at, posts, plan.cursor, due, plan.released):
@@ -170,7 +177,8 @@ class Service:
     async def announce(self, channel: Channel, plan: Plan) -> None:
         """A slot of its own, which concerns no schedule."""
         ref = channel.ref
-        posts = self._publishers[ref.platform].compose(ref, plan.digest)
+        digest = await self._with_button(plan.digest)
+        posts = self._publishers[ref.platform].compose(ref, digest)
         await self._outbox.plan(ref, plan.digest.slot, posts, plan.cursor, None, plan.released)
         await self._sender.send_due()
 
@@ -180,6 +188,14 @@ class Service:
         if silent and (channel.quiet == "silent" or await self._was_quiet(channel.ref)):
             return ()
         return self._publishers[channel.ref.platform].compose(channel.ref, digest)
+
+    async def _with_button(self, digest: Digest) -> Digest:
+        """It shows, to whoever presses it, the papers that the digest had no room for."""
+        if not digest.beyond:
+            return digest
+        key = await self._kept.keep_answer(f"these {' '.join(digest.beyond)}", self._clock())
+        button = Action(f"Show {digest.more} more", f"again {key}")
+        return replace(digest, actions=(*digest.actions, button))
 
     async def _was_quiet(self, ref: ChannelRef) -> bool:
         """Whether the last that the channel was sent had no paper."""
@@ -208,12 +224,12 @@ class Service:
         await self._tell_outages()
 
     async def _tell_silence(self, channel: Channel) -> None:
-        words = f"{channel.ref.channel} had no paper in its last {QUIET_SLOTS} digests."
+        words = text(named(channel.ref), f" had no paper in its last {QUIET_SLOTS} digests.")
         hint = text(
             "Type ", Span("preview days:30", code=True), " there to see what came near, or ",
             Span("status", code=True), " to see how its sources are.",
         )  # fmt: skip
-        await self._sender.tell(channel, Notice(text(words), kind="info", hints=(hint,)))
+        await self._sender.tell(channel, Notice(words, kind="info", hints=(hint,)))
 
     async def _tell_outages(self) -> None:
         """Each once in this process: after a restart, owners are told again."""

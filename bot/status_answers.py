@@ -26,7 +26,7 @@ from bot.ports import (
 )
 from bot.service import LATE, QUIET_SLOTS, is_long_quiet, silent_since
 from bot.subscription_answers import SubscriptionAnswers, rhythm
-from bot.views import Action, Listing, Notice, Row, Span, Text, View, how_many, joined, text
+from bot.views import Action, Listing, Notice, Row, Span, Text, View, how_many, joined, named, text
 
 _LOOKED_AT = 1_000  # posts of a channel, the latest first
 _SHOWN = 8  # posts that did not get out
@@ -124,7 +124,7 @@ class StatusAnswers:
             Row(text("Saved papers"), text(f"{len(saved)}"),
                 tuple(text(Span(p.title, link=identity.paper_link(p.id, p.title))) for p in saved[:3])),
             Row(text("Your channels"), text(f"{len(managed)}"),
-                tuple(text(f"{c.ref.channel}: {len(c.subscriptions)} subscriptions, {rhythm(c)}")
+                tuple(text(named(c.ref), f": {len(c.subscriptions)} subscriptions, {rhythm(c)}")
                       for c in managed)),
         ]  # fmt: skip
         now = self._clock()
@@ -200,7 +200,7 @@ def _whole(key: str, posts: Sequence[Delivery], ref: ChannelRef) -> str:
         )
     found = [post.key for post in posts if post.key.startswith(typed)]
     if not found:
-        raise no_such_post(ref, key)
+        raise no_such_post(key)
     if len(found) > 1:
         raise UserError(
             f"{len(found)} posts of this channel have a key that begins with “{key}”.",

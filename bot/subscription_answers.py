@@ -30,6 +30,7 @@ from bot.views import (
     View,
     how_many,
     joined,
+    named,
     text,
 )
 
@@ -356,7 +357,7 @@ class SubscriptionAnswers:
                 ),
             )
         return Listing(
-            text(f"Subscriptions of {caller.ref.channel} ({len(channel.subscriptions)})"),
+            text("Subscriptions of ", named(caller.ref), f" ({len(channel.subscriptions)})"),
             rows=tuple(rows),
             notes=tuple(notes),
         )
@@ -368,7 +369,7 @@ class SubscriptionAnswers:
         ]  # fmt: skip
         rows = [
             Row(
-                text(channel.ref.channel),
+                text(named(channel.ref)),
                 text(f"{len(channel.subscriptions)} subscriptions, {rhythm(channel)}"),
                 tuple(text(Span(str(s.query), code=True)) for s in channel.subscriptions),
             )

@@ -11,13 +11,17 @@ from bot.model import ChannelRef, Paper
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A piece of text; *code* is something to type; *when* is shown as the platform does dates."""
+    """A piece of text; *code* is something to type.
+
+    *when* and *channel* are shown as the platform does dates and channels, else as the text.
+    """
 
     text: str
     strong: bool = False
     code: bool = False
     link: Link | None = None
     when: datetime | None = None
+    channel: ChannelRef | None = None
 
 
 Text = tuple[Span, ...]
@@ -26,6 +30,13 @@ Text = tuple[Span, ...]
 def text(*parts: str | Span) -> Text:
     """Plain strings and spans as one text; empty strings vanish."""
     return tuple(p if isinstance(p, Span) else Span(p) for p in parts if p)
+
+
+def named(ref: ChannelRef) -> Span:
+    """The channel, by the name that people know it by."""
+    if ref.channel.startswith("@"):
+        return Span("your own channel")
+    return Span(ref.channel, channel=ref)
 
 
 def plain(spans: Text) -> str:
@@ -79,7 +90,9 @@ class Digest:
     considered: int
     cards: tuple[PaperCard, ...] = ()
     more: int = 0  # passed, beyond the maximum
+    beyond: tuple[str, ...] = ()  # ids of the best of those
     quiet: Quiet | None = None
+    layout: str = "compact"  # or cards, or thread
     heading: Text = ()  # empty: the renderer's date line
     notes: tuple[Text, ...] = ()
     actions: tuple[Action, ...] = ()

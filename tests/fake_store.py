@@ -280,7 +280,7 @@ class MemoryOutbox(MemoryLedger):
     def _row(self, ref: ChannelRef, key: str) -> Delivery:
         row = self._rows.get(key)
         if row is None or row.ref != ref:
-            raise delivery.no_such_post(ref, key)
+            raise delivery.no_such_post(key)
         return row
 
     async def gone(self, ref: ChannelRef) -> Closure | None:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from bot import commands
-from bot.model import Caller, ChannelRef, Origin
+from bot.commands import CHANGE, OWN, POST, READ
+from bot.model import Caller, ChannelRef, Origin, Role
 from bot.views import Digest, Form, Listing, Notice
 from tests.world import ANN, HERE, TODAY, World, paper, titles, words
 
@@ -243,7 +244,7 @@ async def test_a_button_that_changes_the_channel_is_refused_to_readers(world: Wo
     assert isinstance(asked, Notice)
     button = asked.actions[0].sentence
 
-    refused = words(await world.say(button, replace(ANN, may_change=False)))
+    refused = words(await world.say(button, replace(ANN, role=Role.GUEST)))
 
     assert button.startswith("again ")
     assert "may not change" in refused
@@ -497,7 +498,7 @@ async def test_status_tells_library_and_posts(world: World) -> None:
 
 
 async def test_who_may_not_change_may_still_read(world: World) -> None:
-    guest = replace(ANN, may_change=False)
+    guest = replace(ANN, role=Role.GUEST)
 
     assert "may not change" in words(await world.say("subscribe RAG", guest))
     assert "may not change" in words(await world.say("digest", guest))
@@ -561,3 +562,43 @@ async def test_any_text_gets_an_answer(typed: str) -> None:
     answer = await world.say(typed)
 
     assert "not your fault" not in words(answer)
+
+
+@pytest.mark.parametrize(
+    ("who", "role", "may"),
+    [
+        ("members", Role.STRANGER, False),
+        ("members", Role.GUEST, False),
+        ("members", Role.MEMBER, True),
+        ("members", Role.MANAGER, True),
+        ("managers", Role.STRANGER, False),
+        ("managers", Role.GUEST, False),
+        ("managers", Role.MEMBER, False),
+        ("managers", Role.MANAGER, True),
+        ("@bob,@ann", Role.STRANGER, False),
+        ("@bob,@ann", Role.GUEST, False),
+        ("@bob,@ann", Role.MEMBER, True),
+        ("@bob,@annabel", Role.MEMBER, False),
+        ("@bob", Role.MANAGER, True),
+    ],
+)
+async def test_who_may_change_a_channel_and_post_to_it(
+    world: World, who: str, role: Role, may: bool
+) -> None:
+    await world.say("subscribe graphs")
+    await world.say(f"set who:{who}")
+    await world.listed(paper(1, "Graphs for all"))
+    asker = replace(ANN, role=role)
+    sentences = {
+        CHANGE: "mute survey", POST: "share 2611.00001", READ: "list", OWN: "save 2611.00001",
+    }  # fmt: skip
+    for kind, sentence in sentences.items():
+        refused = words(await world.say(sentence, asker)).startswith("You may not change")
+        assert refused == (kind in (CHANGE, POST) and not may), kind
+
+
+async def test_a_personal_channel_is_its_persons_alone(world: World) -> None:
+    own = replace(ANN, ref=replace(HERE, channel="@ann"), role=Role.GUEST)
+    assert "Subscribed" in words(await world.say("subscribe graphs", own))
+    other = replace(own, user="bob", role=Role.MANAGER)
+    assert "You may not change" in words(await world.say("subscribe trees", other))

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.delivery import key_of
-from bot.model import Caller, ChannelRef
+from bot.model import Caller, ChannelRef, Role
 from bot.ports import (
     Absent,
     Delivery,
@@ -270,7 +270,7 @@ async def test_who_may_not_change_the_channel_sees_held_posts_and_leaves_them(
     world: World,
 ) -> None:
     post = await held(world)
-    guest = replace(ANN, may_change=False)
+    guest = replace(ANN, role=Role.GUEST)
 
     assert "Held" in words(await world.say("status", guest))
     for verb in ("resend", "giveup"):

@@ -14,7 +14,7 @@ from bot.app import open_app, planned
 from bot.digests import Digests
 from bot.feedback import VOTED_PAPERS, learn, own_words
 from bot.keywords import Document
-from bot.model import Channel, ChannelRef, Learned, Origin, Paper, Record, Subscription
+from bot.model import Channel, ChannelRef, Learned, Origin, Paper, Record, Role, Subscription
 from bot.query import parse
 from bot.ranking import LINE, NO_PAST, Background, Profile
 from bot.views import Listing, Notice, plain
@@ -428,7 +428,7 @@ async def test_people_of_a_channel_vote_each_for_themselves(world: World) -> Non
 
 
 async def test_only_who_may_change_the_channel_may_vote(world: World) -> None:
-    guest = replace(ANN, user="guest", may_change=False)
+    guest = replace(ANN, user="guest", role=Role.GUEST)
     refused = ["like 2611.00001", "dislike 2611.00001", "unvote 2611.00001", "forget draft"]
 
     for typed in refused:

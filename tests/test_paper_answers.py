@@ -10,7 +10,7 @@ import pytest
 
 from bot import commands
 from bot.errors import SourceUnavailable
-from bot.model import Caller, ChannelRef, Origin, Paper
+from bot.model import Caller, ChannelRef, Origin, Paper, Role
 from bot.query import Query
 from bot.views import Document, Listing, Notice
 from tests.world import ANN, HERE, TODAY, World, paper, titles, words
@@ -186,7 +186,7 @@ async def test_ones_own_list_is_kept_shown_and_taken_from() -> None:
 
 async def test_a_guest_may_save_but_not_share() -> None:
     world = await with_papers()
-    guest = replace(ANN, may_change=False)
+    guest = replace(ANN, role=Role.GUEST)
 
     assert "Saved" in words(await world.say("save 2611.00001", guest))
     assert "may not change" in words(await world.say("share 2611.00001", guest))

@@ -17,14 +17,13 @@ from apscheduler.jobstores.memory import MemoryJobStore
 from adapters.scheduler import Job, Jobs
 from bot.errors import PaperboyError
 
-NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 HOUR = 3600.0
 SOON = 0.02
 LIMIT = 30.0  # seconds; only a test that fails waits so long
 
 
 def jobs_of(*jobs: Job) -> Jobs:
-    return Jobs(jobs, clock=lambda: NOW)
+    return Jobs(jobs)
 
 
 class Runs:
@@ -49,7 +48,6 @@ async def until(event: asyncio.Event) -> None:
 async def test_every_job_runs_at_once_and_then_waits_for_its_period() -> None:
     tick, fetch = Runs(), Runs()
     jobs = jobs_of(Job("tick", HOUR, tick), Job("fetch", HOUR, fetch))
-    assert jobs.last_run("tick") is None
 
     jobs.start()
     await until(tick.enough)
@@ -58,7 +56,6 @@ async def test_every_job_runs_at_once_and_then_waits_for_its_period() -> None:
 
     assert [tick.count, fetch.count] == [1, 1]
     assert jobs.done == {"tick": 1, "fetch": 1}
-    assert [jobs.last_run("tick"), jobs.last_run("fetch")] == [NOW, NOW]
 
 
 async def test_a_job_runs_again_and_again_until_it_is_stopped() -> None:
@@ -91,7 +88,6 @@ async def test_a_job_that_fails_is_told_counted_and_run_again(
 
     assert jobs.failed["tick"] >= 2
     assert not jobs.done
-    assert jobs.last_run("tick") is None
     told = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert {"The job tick failed"} == {record.getMessage() for record in told}
     assert "the disk is on fire" in caplog.text  # with its traceback
@@ -146,7 +142,6 @@ async def test_stopping_waits_for_a_run_that_is_under_way() -> None:
     await stopping
 
     assert jobs.done["post"] == 1
-    assert jobs.last_run("post") == NOW
 
 
 async def test_a_run_that_does_not_end_is_cut_off_and_named(
@@ -215,7 +210,7 @@ async def test_a_job_store_that_outlives_the_process_is_refused() -> None:
 
     Database.__abstractmethods__ = frozenset()  # it is only looked at
     with pytest.raises(PaperboyError) as caught:
-        Jobs([Job("tick", HOUR, Runs())], lambda: NOW, Database())
+        Jobs([Job("tick", HOUR, Runs())], Database())
 
     assert caught.value.message == "Jobs are kept in memory only, and not in a Database."
     assert "Start without a job store" in caught.value.hint
@@ -223,7 +218,7 @@ async def test_a_job_store_that_outlives_the_process_is_refused() -> None:
 
 async def test_a_job_store_in_memory_is_taken() -> None:
     tick = Runs()
-    jobs = Jobs([Job("tick", HOUR, tick)], lambda: NOW, MemoryJobStore())
+    jobs = Jobs([Job("tick", HOUR, tick)], MemoryJobStore())
 
     jobs.start()
     await until(tick.enough)
@@ -241,7 +236,7 @@ def test_the_next_apscheduler_is_refused_in_plain_words(tmp_path: Path) -> None:
     script = (
         "from adapters.scheduler import Jobs\n"
         "from bot.errors import PaperboyError\n"
-        "try: Jobs([], None)\n"
+        "try: Jobs([])\n"
         "except PaperboyError as error: print(error.message, error.hint)"
     )
     root = Path(__file__).resolve().parents[1]

@@ -18,7 +18,7 @@ from bot.query import parse
 from bot.refresh import Refresh
 from bot.schedule import Schedule
 from bot.service import Service, due_after, reschedule
-from bot.views import Digest, Notice, plain
+from bot.views import Digest, Listing, Notice, plain
 from tests.world import World, paper, words
 
 LAB = ChannelRef("board", "school", "lab")
@@ -93,7 +93,7 @@ class Running(World):
         )
         self.service = Service(
             self.store, self.ledger, self.digests, self.sender, [self.board], lambda: served,
-            refresh, lambda: self.now, self.people,
+            refresh, lambda: self.now, self.people, self.people,
         )  # fmt: skip
 
     async def sleep(self, seconds: float) -> None:
@@ -106,8 +106,12 @@ class Running(World):
 
     async def at(self, moment: datetime) -> None:
         self.now = moment
-        await self.service.tick()
+        await self.tick()
         await self.service.reconcile()
+
+    async def tick(self) -> None:
+        await self.service.tick()
+        await self.service.send()
 
     async def every_morning(self, first: int, last: int) -> None:
         for day in range(first, last + 1):
@@ -267,7 +271,7 @@ async def test_a_kill_between_plan_and_post_loses_nothing_and_doubles_nothing(
     await running.open(lab())
     await arrive(running, 1, MONDAY)
     running.now = MONDAY
-    await running.service.plan_due()  # and the process dies
+    await running.service.tick()  # and the process dies
 
     running.restart()
     await running.service.start()
@@ -351,7 +355,7 @@ async def test_the_loop_stays_free_while_many_are_planned(
             turns += 1
             await asyncio.sleep(0)
 
-    await asyncio.gather(other(), running.service.tick())
+    await asyncio.gather(other(), running.tick())
 
     assert turns >= 60
 
@@ -525,3 +529,77 @@ async def test_one_owner_who_cannot_be_told_keeps_nothing_from_the_others(
 
     assert [user for user, _ in running.board.told] == ["bob"]
     assert [r.levelname for r in caplog.records if "the owner of" in r.message] == [level]
+
+
+async def test_the_first_posts_leave_while_others_are_still_planned(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bot.service._AT_ONCE", 1)
+    other = replace(LAB, channel="other")
+    await running.open(lab())
+    await running.open(lab(ref=other))
+    await arrive(running, 1, MONDAY)
+    running.now = MONDAY
+    planned: list[int] = []
+    compose = running.board.compose
+
+    def composing(ref: ChannelRef, digest: Digest) -> tuple[Post, ...]:
+        planned.append(len(running.board.posted))
+        return compose(ref, digest)
+
+    running.board.compose = composing  # type: ignore[method-assign]
+    ticking = asyncio.create_task(running.service.tick())
+    while not ticking.done():
+        await running.service.send()
+        await asyncio.sleep(0)
+    await running.service.send()
+
+    assert planned == [0, 1]
+    assert len(running.board.posted) == 2
+
+
+async def test_a_tick_that_gets_on_is_noted_and_one_that_fails_is_not(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await running.open(lab())
+    assert running.service.ticked_at is None
+    running.now = MONDAY
+    await running.service.tick()
+    assert running.service.ticked_at == MONDAY
+
+    async def fail(*_: object) -> None:
+        raise OSError("the disk is on fire")
+
+    running.now = days(1)
+    monkeypatch.setattr(running.ledger, "plan", fail)
+    with pytest.raises(OSError, match="on fire"):
+        await running.service.tick()
+    assert running.service.ticked_at == MONDAY
+
+
+async def test_a_button_shows_what_a_digest_had_no_room_for(running: Running) -> None:
+    shown: list[Digest] = []
+    compose = running.board.compose
+
+    def composing(ref: ChannelRef, digest: Digest) -> tuple[Post, ...]:
+        shown.append(digest)
+        return compose(ref, digest)
+
+    running.board.compose = composing  # type: ignore[method-assign]
+    await running.open(lab(max=1))
+    for number in range(1, 14):
+        await arrive(running, number, MONDAY)
+
+    await running.at(MONDAY)
+
+    (button,) = shown[0].actions
+    assert button.label == "Show 12 more"
+    first = await running.say(button.sentence, ANN)
+    assert isinstance(first, Listing)
+    assert plain(first.title) == "1 to 10 of 12 more"
+    assert len(first.cards) == 10
+    second = await running.say(first.actions[0].sentence, ANN)
+    assert isinstance(second, Listing)
+    assert len(second.cards) == 2
+    seen = {card.paper.id for card in (*shown[0].cards, *first.cards, *second.cards)}
+    assert len(seen) == 13

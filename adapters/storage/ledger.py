@@ -381,7 +381,7 @@ def _find(db: sqlite3.Connection, key: str) -> Delivery:
 def _find_of(db: sqlite3.Connection, ref: ChannelRef, key: str) -> Delivery:
     row = db.execute(f"{_DELIVERY} WHERE {_HERE} AND key = ?", (*_key(ref), key)).fetchone()
     if row is None:
-        raise delivery.no_such_post(ref, key)
+        raise delivery.no_such_post(key)
     return _delivery(row)
 
 

@@ -563,7 +563,7 @@ class Year:
         )  # fmt: skip
         self._service = Service(
             self._settings, self._outbox, digests, sender, [self.board], lambda: _SERVED, refresh,
-            clock, self._store or self._memory[1],
+            clock, self._store or self._memory[1], self._store or self._memory[1],
         )  # fmt: skip
         await self._service.start()
 
@@ -602,6 +602,7 @@ class Year:
         self.happened["ticks"] += 1
         try:
             await self._service.tick()
+            await self._service.send()
         except Killed:
             await self._stop()
             self._at(self.now + self._chance.choice((1, 3, 40)) * _MINUTE, "start")
