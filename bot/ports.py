@@ -349,7 +349,11 @@ class Outbox(Ledger, Protocol):
         """Since when the longest waiting post might have gone."""
 
     async def tidy(self, now: datetime) -> None:
-        """Drop deliveries after 90 days, but none that is under way, and ``posted`` after 400."""
+        """Drop deliveries and slots after 90 days, and ``posted`` after 400.
+
+        What is under way stays, and the latest of each channel: however long it pauses, it is
+        known what it has missed and been told.
+        """
 
 
 @dataclass(frozen=True, slots=True)

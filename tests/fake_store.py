@@ -318,10 +318,14 @@ class MemoryOutbox(MemoryLedger):
     async def tidy(self, now: datetime) -> None:
         old, older = now - timedelta(days=90), now - timedelta(days=400)
         under_way = (State.READY, State.SENDING, State.UNKNOWN)
+        newest = {d.ref: d.slot for d in sorted(self._rows.values(), key=lambda d: d.slot)}
         self._rows = {
-            key: d for key, d in self._rows.items() if d.slot >= old or d.state in under_way
+            key: d
+            for key, d in self._rows.items()
+            if d.slot >= old or d.state in under_way or d.slot == newest[d.ref]
         }
-        self._slots = {(ref, slot) for ref, slot in self._slots if slot >= old}
+        latest = dict(sorted(self._slots))
+        self._slots = {(r, slot) for r, slot in self._slots if slot >= old or slot == latest[r]}
         for slots in self._posted.values():
             for slot in [slot for slot in slots if slot < older]:
                 del slots[slot]

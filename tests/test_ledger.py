@@ -595,6 +595,18 @@ async def test_the_old_goes_and_what_is_under_way_stays(place: Place) -> None:
     assert set(await place.outbox.posted(MAIN)) == {"arxiv:2"}
 
 
+async def test_the_latest_of_a_channel_is_kept_however_long_it_rests(place: Place) -> None:
+    await place.plan(MAIN, SLOT, "arxiv:1")
+    await place.end(Sent("m1"))
+    await place.plan(MAIN, later(days=1), "arxiv:2")
+    await place.end(Sent("m2"), later(days=1))
+
+    await place.outbox.tidy(later(days=500))
+
+    assert [row.message_id for row in await place.outbox.deliveries(MAIN, 9)] == ["m2"]
+    assert await place.outbox.last_slot(MAIN) == later(days=1)
+
+
 # The file
 
 

@@ -366,8 +366,13 @@ def tidy(db: sqlite3.Connection, now: datetime) -> None:
     with transaction(db):
         old = _text(now - KEPT)
         under_way = "('ready', 'sending', 'unknown')"
-        db.execute(f"DELETE FROM deliveries WHERE slot < ? AND state NOT IN {under_way}", (old,))
-        db.execute("DELETE FROM slots WHERE slot < ?", (old,))
+        for table, spared in (("deliveries", f"AND old.state NOT IN {under_way}"), ("slots", "")):
+            db.execute(
+                f"""DELETE FROM {table} AS old WHERE slot < ? {spared} AND slot < (
+                    SELECT max(slot) FROM {table} AS its WHERE its.platform = old.platform
+                    AND its.tenant = old.tenant AND its.channel = old.channel)""",
+                (old,),
+            )
         db.execute("DELETE FROM posted WHERE slot < ?", (_text(now - POSTED_KEPT),))
 
 

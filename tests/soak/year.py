@@ -217,7 +217,6 @@ class Standing:
     cursor: int
     planned: datetime | None = None
     told_quiet: bool = False
-    told_at: datetime | None = None
     posted: set[str] = field(default_factory=set)
     posts: list[Post] = field(default_factory=list)
 
@@ -278,7 +277,6 @@ class Judge:
         standing.posts += posts
         if posts:
             standing.told_quiet = not any(post.papers for post in posts)
-            standing.told_at = now
 
     def _faults_of(
         self, standing: Standing, slot: datetime, posts: Sequence[Post], now: datetime
@@ -317,8 +315,7 @@ class Judge:
         is_silent = channel.quiet == "silent" or (channel.quiet == "note" and standing.told_quiet)
         is_silent = is_silent and not chosen and not trending
         self.seen["silent"] += not posts
-        forgotten = standing.told_at and now - standing.told_at > 83 * _DAY  # 90, less house days
-        if is_silent == bool(posts) and not forgotten:
+        if is_silent == bool(posts):
             found.append("is told of" if is_silent else "is not told of")
         return found
 
