@@ -498,7 +498,7 @@ def _plain(make: Callable[[], Command], verb: str) -> Callable[[str, Options], C
     return build
 
 
-_SETTINGS = ("max", "strictness", "layout", "quiet", "trending", "who")
+_SETTINGS = ("max", "strictness", "layout", "quiet", "trending", "who", "unfurl")
 
 VERBS = (
     Verb("help", "help [VERB]", "what can be asked", READ, lambda text, _: Help(text),
@@ -570,7 +570,7 @@ VERBS = (
          aliases=("options",)),
     Verb("set", "set max:10 strictness:strict", "change a setting", CHANGE, _set, _SETTINGS,
          "max:1 to 50; strictness:loose, normal, strict or a number; layout:compact, cards, thread; "
-         "quiet:post, note, silent; trending:0 to 20; who:members, managers or @ann,@bob."),
+         "quiet:post, note, silent; trending:0 to 20; who:members, managers or @ann,@bob; on Slack unfurl:on."),
     Verb("config", "config undo", "take the last change back; export and import of all settings", CHANGE,
          _config, more="config export prints this channel's settings; config import takes them, pasted.",
          aliases=("undo",)),

@@ -390,6 +390,11 @@ class Sender:
                 counters.dead += 1
                 await self._tell_gone(delivery.ref, reason)
 
+    async def close(self, ref: ChannelRef, reason: str) -> None:
+        """The platform says that the channel takes no posts any more; its owner hears of it."""
+        await self._outbox.close(ref, reason, self._clock())
+        await self._tell_gone(ref, reason)
+
     async def _tell_gone(self, ref: ChannelRef, reason: str) -> None:
         """Once, even where it fails: then it is seen in ``status`` and the log alone."""
         if not await self._outbox.told(ref):

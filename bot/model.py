@@ -160,6 +160,7 @@ class Channel:
     quiet: str = "note"
     trending: int = 0
     who: str = "members"
+    unfurl: bool = False  # whether a link to a paper that somebody posts gets a card
     paused: bool = False
     paused_until: date | None = None
     next_number: int = 1

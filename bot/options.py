@@ -82,6 +82,14 @@ def _no_choice(name: str, value: str, choices: tuple[str, ...]) -> UserError:
     )
 
 
+def _set_unfurl(channel: Channel, value: str) -> Channel:
+    if channel.ref.platform != "slack":
+        raise UserError("unfurl: is a setting of Slack's channels.", field="unfurl")
+    if value.lower() not in ("on", "off"):
+        raise _no_choice("unfurl", value, ("on", "off"))
+    return replace(channel, unfurl=value.lower() == "on")
+
+
 _SETTERS: dict[str, Callable[[Channel, str], Channel]] = {
     "max": _set_max,
     "strictness": _set_strictness,
@@ -89,6 +97,7 @@ _SETTERS: dict[str, Callable[[Channel, str], Channel]] = {
     "quiet": _set_choice("quiet", _QUIET),
     "trending": _set_trending,
     "who": _set_who,
+    "unfurl": _set_unfurl,
 }
 
 
@@ -112,6 +121,7 @@ def differences(before: Channel | None, after: Channel | None) -> list[str]:
         "quiet",
         "trending",
         "who",
+        "unfurl",
         "paused",
         "paused_until",
     ):

@@ -331,6 +331,9 @@ class Outbox(Ledger, Protocol):
     async def give_up(self, ref: ChannelRef, key: str) -> Delivery:
         """Drop a held post and what follows it in its slot, release the papers; or UserError."""
 
+    async def close(self, ref: ChannelRef, reason: str, now: datetime) -> None:
+        """As Gone does: all that is ready there is dead and its papers are released."""
+
     async def gone(self, ref: ChannelRef) -> Closure | None: ...
 
     async def told(self, ref: ChannelRef) -> bool:
@@ -525,6 +528,13 @@ class Shelf(Protocol):
 
         Who they are is blanked in the changes.
         """
+
+
+class Receipts(Protocol):
+    """What platforms have delivered: they may deliver a thing twice."""
+
+    async def first(self, key: str, at: datetime) -> bool:
+        """Note the key for a day; False where it was noted before."""
 
 
 class KeptAnswers(Protocol):

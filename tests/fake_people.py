@@ -21,6 +21,7 @@ class MemoryPeople:
         self._forgotten: defaultdict[ChannelRef, set[str]] = defaultdict(set)
         self._answers: dict[str, tuple[str, datetime]] = {}
         self._health: dict[str, Health] = {}
+        self._receipts: dict[str, datetime] = {}
 
     def _of(self, person: Caller) -> dict[str, datetime]:
         key = person.ref.platform, person.ref.tenant, person.user
@@ -100,3 +101,10 @@ class MemoryPeople:
 
     async def all_health(self) -> list[Health]:
         return [self._health[name] for name in sorted(self._health)]
+
+    async def first(self, key: str, at: datetime) -> bool:
+        known = self._receipts.get(key)
+        if known is not None and at - known <= timedelta(days=1):
+            return False
+        self._receipts[key] = at
+        return True

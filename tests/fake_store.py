@@ -226,11 +226,15 @@ class MemoryOutbox(MemoryLedger):
         row = self._rows[seen.key]
         after = delivery.concluded(row, seen, outcome, now)
         if after is not row and isinstance(outcome, Gone):
-            ready = [d for d in self._rows.values() if d.ref == row.ref and d.state is State.READY]
-            dead = [self._keep(delivery.buried(d, outcome.reason)) for d in ready]
-            self._release([after, *dead])
-            self._closed.setdefault(row.ref, Closure(outcome.reason, now))
+            self._keep(after)
+            self._release([after])
+            await self.close(row.ref, outcome.reason, now)
         return self._with_parent(self._keep(after))
+
+    async def close(self, ref: ChannelRef, reason: str, now: datetime) -> None:
+        ready = [d for d in self._rows.values() if d.ref == ref and d.state is State.READY]
+        self._release([self._keep(delivery.buried(d, reason)) for d in ready])
+        self._closed.setdefault(ref, Closure(reason, now))
 
     async def recover(self, now: datetime, settle: timedelta) -> int:
         outcome = Unsure(now + settle, "Paperboy was stopped while it was posting")

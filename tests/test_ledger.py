@@ -648,3 +648,17 @@ def test_what_waits_is_found_by_an_index(tmp_path: Path) -> None:
 
 def how(db: sqlite3.Connection, query: str, *values: str) -> str:
     return " ".join(row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {query}", values)) + " "
+
+
+async def test_a_channel_that_its_platform_closes_takes_nothing_and_loses_nothing(
+    place: Place,
+) -> None:
+    await place.plan(MAIN, SLOT, "arxiv:1", "arxiv:2")
+
+    await place.outbox.close(MAIN, "it was archived", later(minutes=1))
+    await place.outbox.close(MAIN, "it was deleted", later(minutes=2))
+
+    assert await place.outbox.gone(MAIN) == Closure("it was archived", later(minutes=1))
+    assert set(await place.states(MAIN)) == {State.DEAD}
+    assert set(await place.outbox.released(MAIN)) == {"arxiv:1", "arxiv:2"}
+    assert await place.claim() == []

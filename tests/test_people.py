@@ -245,3 +245,10 @@ async def test_erasing_blanks_the_person_in_the_changes(tmp_path: Path) -> None:
         history = await store.history(ANN.ref)
 
     assert [change.by for change in history] == ["bob", ""]
+
+
+async def test_what_a_platform_delivers_twice_is_first_once(people: People) -> None:
+    assert await people.first("event Ev1", NOW)
+    assert not await people.first("event Ev1", later(60))
+    assert await people.first("event Ev2", later(60))
+    assert await people.first("event Ev1", NOW + timedelta(days=1, minutes=1))

@@ -924,3 +924,26 @@ async def test_a_restore_that_would_overfill_a_workspace_is_refused_as_a_whole(
         assert await store.all() == []
         assert await store.restore({"paperboy": 1, "channels": channels[:10]}, "ann") == 10
         assert await store.restore({"paperboy": 1, "channels": channels[:10]}, "ann") == 10
+
+
+async def test_settings_of_a_program_that_knew_fewer_are_read_and_can_be_undone(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "paperboy.sqlite3"
+    async with await Store.open(path, now) as log:
+        async with await TinyChannelStore.open(tmp_path / "settings", log) as store:
+            await store.save(Channel(MAIN, max=5), "ann")
+            await store.save(Channel(MAIN, max=6), "ann")
+        (file,) = (tmp_path / "settings").glob("*.json")
+        file.write_text(file.read_text("utf-8").replace('"unfurl": false,', ""), "utf-8")
+        await log._do(lambda db: db.execute(
+            "UPDATE changes SET before = json_remove(before, '$.unfurl'), "
+            "after = json_remove(after, '$.unfurl')"
+        ).rowcount)  # fmt: skip
+
+        async with await TinyChannelStore.open(tmp_path / "settings", log) as store:
+            assert await store.get(MAIN) == Channel(MAIN, max=6, owner="ann")
+            undone = await store.undo(MAIN, "ann")
+
+    assert undone is not None
+    assert [channel and channel.max for channel in undone] == [6, 5]

@@ -255,17 +255,22 @@ def settle(db: sqlite3.Connection, seen: Delivery, outcome: Outcome, now: dateti
             return row
         _write(db, after)
         if isinstance(outcome, Gone):
-            _close(db, after, outcome.reason, now)
+            _release(db, [after])
+            _close(db, after.ref, outcome.reason, now)
         return after
 
 
-def _close(db: sqlite3.Connection, dead: Delivery, reason: str, now: datetime) -> None:
+def close(db: sqlite3.Connection, ref: ChannelRef, reason: str, now: datetime) -> None:
+    with transaction(db):
+        _close(db, ref, reason, now)
+
+
+def _close(db: sqlite3.Connection, ref: ChannelRef, reason: str, now: datetime) -> None:
     query = f"{_DELIVERY} WHERE {_HERE} AND state = 'ready'"
-    ready = [_delivery(row) for row in db.execute(query, _key(dead.ref)).fetchall()]
-    _release(db, [dead, *(_write(db, delivery.buried(row, reason)) for row in ready)])
+    ready = [_delivery(row) for row in db.execute(query, _key(ref)).fetchall()]
+    _release(db, [_write(db, delivery.buried(row, reason)) for row in ready])
     db.execute(
-        "INSERT OR IGNORE INTO closures VALUES (?, ?, ?, ?, ?, 0)",
-        (*_key(dead.ref), reason, _text(now)),
+        "INSERT OR IGNORE INTO closures VALUES (?, ?, ?, ?, ?, 0)", (*_key(ref), reason, _text(now))
     )
 
 

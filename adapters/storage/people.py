@@ -13,6 +13,7 @@ from bot.model import Caller, ChannelRef
 from bot.ports import Health
 
 KEPT = timedelta(days=7)  # design §7
+RECEIPTS_KEPT = timedelta(days=1)
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look alike
 _HEALTH = "name, last_success, last_error, error, announced, next_try, state"
 
@@ -103,6 +104,13 @@ def keep_answer(db: sqlite3.Connection, command: str, at: datetime) -> str:
             row = (key, command, _text(at))
             if db.execute("INSERT OR IGNORE INTO answers VALUES (?, ?, ?)", row).rowcount:
                 return key
+
+
+def first(db: sqlite3.Connection, key: str, at: datetime) -> bool:
+    with transaction(db):
+        db.execute("DELETE FROM receipts WHERE at < ?", (_text(at - RECEIPTS_KEPT),))
+        row = "INSERT OR IGNORE INTO receipts VALUES (?, ?)"
+        return db.execute(row, (key, _text(at))).rowcount == 1
 
 
 def kept_answer(db: sqlite3.Connection, key: str, now: datetime) -> str | None:

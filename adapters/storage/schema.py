@@ -177,6 +177,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (platform, tenant, channel)
         ) WITHOUT ROWID""",
     ),
+    (
+        "CREATE TABLE receipts (key TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
+        "CREATE INDEX receipts_at ON receipts (at)",
+    ),
 )
 
 

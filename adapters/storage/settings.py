@@ -8,7 +8,7 @@ one document per channel:
     subscriptions   [{"number": 1, "query": "diffusion -survey", "weight": 1.0, "label": ""}, …]
     muted           ["survey", …]
     schedule, zone  "weekdays 09:00" and "Europe/Berlin"
-    max, strictness, layout, quiet, trending, who, paused, next_number, owner
+    max, strictness, layout, quiet, trending, who, unfurl, paused, next_number, owner
                     as in ``bot.model.Channel``
     paused_until    "2027-01-04" or null
 
@@ -67,11 +67,13 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "quiet": (str,),
     "trending": (int,),
     "who": (str,),
+    "unfurl": (bool,),
     "paused": (bool,),
     "paused_until": (str, NoneType),
     "next_number": (int,),
     "owner": (str,),
 }
+_LATER_FIELDS = {"unfurl": False}  # what documents of earlier programs lack, and mean
 _SUBSCRIPTION_FIELDS: dict[str, tuple[type, ...]] = {
     "number": (int,),
     "query": (str,),
@@ -115,6 +117,7 @@ def to_json(channel: Channel) -> JSON:
         "quiet": channel.quiet,
         "trending": channel.trending,
         "who": channel.who,
+        "unfurl": channel.unfurl,
         "paused": channel.paused,
         "paused_until": channel.paused_until.isoformat() if channel.paused_until else None,
         "next_number": channel.next_number,
@@ -423,6 +426,7 @@ class _Workspace:
         if document is None:
             self.entries.pop(ref, None)
         else:
+            document = _LATER_FIELDS | document
             self.entries[ref] = _Entry(number, document, *_build(document))
 
     def _warn_of_size(self, before: int) -> None:
@@ -459,6 +463,8 @@ def _check(document: object) -> JSON:
     """The document; ValueError where it is no channel's, _Newer where it tells more than we know."""
     if isinstance(document, dict) and _is_newer(document.get("version")):
         raise _Newer(f"its version is {document['version']}, this program knows {VERSION}")
+    if isinstance(document, dict):
+        document = _LATER_FIELDS | document
     settings = _fields(document, _FIELDS)
     _require(settings["version"] == VERSION, "version", settings["version"])
     numbers: list[int] = []
@@ -547,6 +553,7 @@ def _build(document: JSON) -> tuple[Channel, tuple[_Unread, ...]]:
         quiet=document["quiet"],
         trending=document["trending"],
         who=document["who"],
+        unfurl=document["unfurl"],
         paused=document["paused"],
         paused_until=date.fromisoformat(until) if until else None,
         next_number=document["next_number"],
@@ -603,8 +610,7 @@ def _text(document: JSON | None) -> str | None:
 
 
 def _parsed(text: str | None) -> JSON | None:
-    document: JSON | None = None if text is None else json.loads(text)
-    return document
+    return None if text is None else _LATER_FIELDS | json.loads(text)
 
 
 _HINT = "Give it a file that paperboy export wrote."

@@ -212,6 +212,9 @@ class Store:
     async def give_up(self, ref: ChannelRef, key: str) -> Delivery:
         return await self._do(ledger.give_up, ref, key)
 
+    async def close(self, ref: ChannelRef, reason: str, now: datetime) -> None:
+        await self._do(ledger.close, ref, reason, now)
+
     async def gone(self, ref: ChannelRef) -> Closure | None:
         return await self._do(ledger.gone, ref)
 
@@ -269,6 +272,11 @@ class Store:
 
     async def kept_answer(self, key: str, now: datetime) -> str | None:
         return await self._do(people.kept_answer, key, now)
+
+    # Receipts
+
+    async def first(self, key: str, at: datetime) -> bool:
+        return await self._do(people.first, key, at)
 
     # SourceHealth
 
