@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import Enum
 from typing import Protocol
@@ -113,6 +113,48 @@ class ChannelStore(Protocol):
 
     async def free_number(self, ref: ChannelRef) -> int:
         """The first subscription number that was never given in this channel, stored or not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """A workspace that Paperboy was added to, by *installer*; a removed one has no token.
+
+    *at* and *removed_at* are aware UTC.
+    """
+
+    tenant: str
+    name: str
+    token: str = field(repr=False)
+    bot_user: str
+    scopes: tuple[str, ...]
+    installer: str
+    at: datetime
+    removed_at: datetime | None = None
+
+
+class Installations(Protocol):
+    """The workspaces that added Paperboy by themselves."""
+
+    async def get(self, tenant: str) -> Installation | None:
+        """None where it is not installed, or was removed."""
+
+    async def all(self) -> list[Installation]:
+        """Those that are installed, by tenant."""
+
+    async def save(self, installation: Installation) -> None:
+        """Keep it in place of an earlier one, which may have been removed."""
+
+    async def remove(self, tenant: str, at: datetime) -> None:
+        """Drop the token at once, from every file, and note when.
+
+        Nothing happens where it was removed before, or was installed again after *at*.
+        """
+
+    async def expired(self, before: datetime) -> list[str]:
+        """The tenants that were removed before then: their data has no reason to stay."""
+
+    async def forget(self, tenant: str) -> None:
+        """Drop what is left of a removed one; one that is installed again stays."""
 
 
 class Ledger(Protocol):

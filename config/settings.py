@@ -1,15 +1,28 @@
-"""Paths and addresses from the environment (``PAPERBOY_…``), all faults reported at once."""
+"""Secrets, paths and addresses from the environment (``PAPERBOY_…``), all faults at once."""
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 
 def is_loopback(url: str) -> bool:
@@ -32,6 +45,8 @@ def _address(url: str) -> str:
 
 
 Address = Annotated[str, AfterValidator(_address)]
+Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free port
+SHORTEST_KEY = 16
 
 
 class Arxiv(BaseModel):
@@ -57,13 +72,150 @@ class HuggingFace(BaseModel):
 
 class Web(BaseModel):
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65535)] = 8080  # 0: any free port
+    port: Port = 8080
 
 
 class Delivery(BaseModel):
     settle_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = (
         90.0  # after this a request without an answer has made its post, or never will
     )
+
+
+def _fault(words: str) -> PydanticCustomError:
+    return PydanticCustomError("setting", "{words}", {"words": words})
+
+
+def _faults(words: Mapping[str, str]) -> ValidationError:
+    """A fault per field, which pydantic reports beside its own."""
+    details = [
+        InitErrorDetails(type=_fault(w), loc=(name,), input=None) for name, w in words.items()
+    ]
+    return ValidationError.from_exception_data("settings", details, hide_input=True)
+
+
+def _read_files(given: Any, names: Iterable[str]) -> Any:
+    """Take each secret that is named ``…_file`` out of its file."""
+    if not isinstance(given, dict):
+        return given
+    values, faults = dict(given), {}
+    for name in names:
+        variable = f"{name}_file"
+        path = values.pop(variable, None)
+        if path is None:
+            continue
+        if name in values:
+            faults[variable] = "cannot be set beside the secret itself: take one of them away"
+            continue
+        try:
+            values[name] = Path(path).read_text("utf-8").strip()
+        except (OSError, ValueError) as error:  # ValueError: no UTF-8, or no path
+            reason = getattr(error, "strerror", None) or "it is no text"
+            faults[variable] = f"names a file that cannot be read: {reason}"  # it may be the secret
+        else:
+            if not values[name]:
+                faults[variable] = "names an empty file"
+    if faults:
+        raise _faults(faults)
+    return values
+
+
+def _token(prefix: str) -> AfterValidator:
+    def check(secret: SecretStr) -> SecretStr:
+        if not re.fullmatch(rf"{prefix}[!-~]+", secret.get_secret_value()):
+            raise _fault(f"must begin with {prefix} and have no blanks")
+        return secret
+
+    return AfterValidator(check)
+
+
+def _split(keys: Any) -> Any:
+    """Keys with commas or line ends between, or a JSON list."""
+    if not isinstance(keys, str):
+        return keys
+    if not keys.lstrip().startswith("["):
+        return [key.strip() for key in re.split(r"[,\n]", keys) if key.strip()]
+    try:
+        listed = json.loads(keys)
+    except ValueError:
+        listed = [None]
+    if not all(isinstance(key, str) for key in listed):
+        raise _fault("must be keys with commas between, or a JSON list of them")
+    return listed
+
+
+def _long(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    if any(len(key) < SHORTEST_KEY for key in keys):
+        raise _fault(f"must be keys of {SHORTEST_KEY} characters or more")
+    return keys
+
+
+_SECRETS = (
+    "bot_token", "app_token", "signing_secret", "client_id", "client_secret", "encryption_keys",
+)  # fmt: skip
+_MODES = {
+    "Socket Mode": ("bot_token", "app_token"),
+    "HTTP mode": ("bot_token", "signing_secret", "port"),
+    "an app for many workspaces": (
+        "client_id", "client_secret", "encryption_keys", "public_url", "signing_secret", "port",
+    ),
+}  # fmt: skip
+
+
+class Slack(BaseModel):
+    """Off where nothing is set; else Socket Mode, HTTP mode or many workspaces, and nothing half.
+
+    A secret may stand in a file: ``PAPERBOY_SLACK__BOT_TOKEN_FILE=/run/secrets/bot_token``.
+    """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    api_url: Address = "https://slack.com/api"
+    bot_token: Annotated[SecretStr, _token("xoxb-")] | None = None
+    app_token: Annotated[SecretStr, _token("xapp-")] | None = None
+    signing_secret: SecretStr | None = None
+    client_id: SecretStr | None = None
+    client_secret: SecretStr | None = None
+    encryption_keys: Annotated[
+        tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), AfterValidator(_long)
+    ] = ()  # the first one encrypts, all of them decrypt
+    host: str = "127.0.0.1"
+    port: Port | None = None
+    public_url: Address | None = None  # how browsers reach host and port, for OAuth
+
+    @property
+    def mode(self) -> Literal["socket", "http"] | None:
+        if self.app_token:
+            return "socket"
+        return None if self.port is None else "http"
+
+    @property
+    def is_many(self) -> bool:
+        return self.client_id is not None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_files(cls, given: Any) -> Any:
+        return _read_files(given, _SECRETS)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Slack:
+        """Refuse what is half set: say what is missing, or too much, for the mode it looks like."""
+        names = {name for needed in _MODES.values() for name in needed}
+        given = {name for name in names if getattr(self, name) not in (None, ())}
+        if given & {"client_id", "client_secret", "encryption_keys", "public_url"}:
+            mode = "an app for many workspaces"
+        elif "port" in given or ("signing_secret" in given and "app_token" not in given):
+            mode = "HTTP mode"
+        else:
+            mode = "Socket Mode"
+        needed = _MODES[mode]
+        faults = {name: f"is missing: {mode} needs it" for name in needed if name not in given}
+        faults |= dict.fromkeys(
+            sorted(given.difference(needed)), f"is no part of {mode}: take it away"
+        )
+        if given and faults:
+            raise _faults(faults)
+        return self
 
 
 class Settings(BaseSettings):
@@ -73,6 +225,7 @@ class Settings(BaseSettings):
         extra="ignore",
         frozen=True,
         env_ignore_empty=True,
+        hide_input_in_errors=True,
     )
 
     data_dir: Path = Field(default_factory=lambda: Path(platformdirs.user_data_dir("paperboy")))
@@ -82,6 +235,7 @@ class Settings(BaseSettings):
     fetch_minutes: Annotated[int, Field(ge=5, le=1440)] = 30
     outbox_dir: Path | None = None
     delivery: Delivery = Delivery()
+    slack: Slack = Slack()
     web: Web = Web()
 
 
