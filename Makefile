@@ -14,7 +14,7 @@ run: $(VENV)/run.stamp  ## a channel in the terminal, with sample papers: no acc
 	@$(BIN)/paperboy chat
 
 test: $(VENV)/dev.stamp  ## the tests
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto
 
 check: $(VENV)/dev.stamp  ## format, lint, types, import contracts, tests with coverage
 	$(BIN)/ruff format --check -q .
@@ -22,7 +22,7 @@ check: $(VENV)/dev.stamp  ## format, lint, types, import contracts, tests with c
 	$(BIN)/mypy --no-error-summary
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage run -m pytest -q -n auto
 	$(BIN)/coverage combine -q
 	$(BIN)/coverage report
 

@@ -15,8 +15,9 @@ from bot.commands import CHANGE, POST, Command
 from bot.digests import Digests, Plan, parse_when
 from bot.errors import PaperboyError, UserError
 from bot.feedback_answers import FeedbackAnswers
+from bot.forms import form_of, settings_form
 from bot.model import Caller, Channel, Role
-from bot.options import change, differences, settings_form
+from bot.options import change, differences
 from bot.paper_answers import PaperAnswers
 from bot.ports import ChannelStore, Clock, Library, Outbox, Shelf, SourceHealth
 from bot.ranking import LINE, Verdict
@@ -148,6 +149,8 @@ class Answers:
                 return await self._show(paper)
             case commands.Settings():
                 return settings_form(await self._channel(caller))
+            case commands.OpenForm(name):
+                return form_of(name, await self._channel(caller))
             case commands.SetOptions(options):
                 return await self._set(options, caller)
             case commands.DigestNow(since, top):
@@ -307,10 +310,9 @@ class Answers:
         if after == channel:
             return Notice(text("That is how it is set already."), kind="info")
         await self._save(after, caller)
+        names = [name for name, _ in options if getattr(after, name) != getattr(channel, name)]
         return Notice(
-            text(
-                "Set ", ", ".join(f"{name} to {getattr(after, name)}" for name, _ in options), "."
-            ),
+            text("Set ", ", ".join(f"{name} to {_value(after, name)}" for name in names), "."),
             actions=(Action("Undo", "config undo"),),
         )
 
@@ -405,6 +407,11 @@ class Answers:
             await self._store.remove(own, caller.user)
         await self._shelf.erase(caller)
         return Notice(text("Erased: nothing is kept about you any more."))
+
+
+def _value(channel: Channel, name: str) -> str:
+    value = getattr(channel, name)
+    return ("on" if value else "off") if isinstance(value, bool) or value == "" else f"{value}"
 
 
 def may_change(who: str, caller: Caller) -> bool:

@@ -157,6 +157,7 @@ async def open_app(
             clock,
             library,
             library,
+            library,
         )
         answers = Answers(
             channels, library, library, digests, papers, subscriptions, feedback, library, library,

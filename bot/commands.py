@@ -200,6 +200,13 @@ class These:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenForm:
+    """One of FORMS, to be filled in."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     pass
 
@@ -255,7 +262,7 @@ Command = (
     | Settings | SetOptions | DigestNow | SetSchedule | Pause | Resume | ConfigUndo | Status
     | Find | Top | Similar | Save | Unsave | Saved | Share | Home | Export | ConfigExport
     | ConfigImport | EraseMe | Again | Like | Dislike | Unvote | ShowLearned | Forget
-    | Resend | GiveUp | These
+    | Resend | GiveUp | These | OpenForm
 )  # fmt: skip
 
 Options = Mapping[str, str]
@@ -281,20 +288,23 @@ class Verb:
 def _subscribe(text: str, _: Options) -> Command:
     parts = [part for part in _split_semicolons(text) if part.strip()]
     if not parts:
-        raise UserError(
-            "What is it to subscribe to?",
-            hint='Write subscribe "speculative decoding", or several with ; between them.',
-        )
+        return OpenForm("subscribe")
     return Subscribe(tuple(map(_wish, parts)))
 
 
 def _wish(part: str) -> Wish:
     words, options = _take_options(part, ("weight", "label"))
     weight = number(options["weight"], "weight", 0.1, 10) if "weight" in options else None
-    label = options.get("label")
-    if label is not None and len(label) > 40:
-        raise UserError("A label is 1 to 40 characters long.", hint="Write label:inference")
-    return Wish(query.parse(words), weight, label)
+    name = options.get("label")
+    return Wish(query.parse(words), weight, None if name is None else label(name))
+
+
+def label(name: str) -> str:
+    if len(name) > 40:
+        raise UserError(
+            "A label is 1 to 40 characters long.", hint="Write label:inference", field="label"
+        )
+    return name
 
 
 def _expand(text: str, _: Options) -> Command:
@@ -413,19 +423,20 @@ def _config(text: str, _: Options) -> Command:
 
 _SORTS = {"best": "best", "relevance": "best", "new": "new", "newest": "new", "date": "new",
           "upvotes": "upvotes", "top": "upvotes"}  # fmt: skip
-_SOURCES = ("arxiv", "huggingface", "journal")
+SOURCES = ("arxiv", "huggingface", "journal")
+FORMS = ("subscribe", "schedule", "search")
 
 
 def _find(text: str, options: Options) -> Command:
     if not text:
-        raise UserError("Search for what?", hint='Write search "tool use" -survey since:30d')
+        return OpenForm("search")
     sort = _SORTS.get(options.get("sort", "best").lower())
     if sort is None:
         raise UserError("sort: is best, new or upvotes.", hint="Write sort:new", field="sort")
     source = options.get("source", "").lower()
-    if source and source not in _SOURCES:
+    if source and source not in SOURCES:
         raise UserError(
-            f"source: is one of {', '.join(_SOURCES)}.", hint="Write source:arxiv", field="source"
+            f"source: is one of {', '.join(SOURCES)}.", hint="Write source:arxiv", field="source"
         )
     return Find(
         query.parse(text),
@@ -481,6 +492,12 @@ def _erase(text: str, options: Options) -> Command:
     return EraseMe(_said_yes(options, "sure"))
 
 
+def _form(text: str, _: Options) -> Command:
+    if text not in FORMS:
+        raise UserError(f"There is no form “{text[:40]}”.", hint="Write form subscribe.")
+    return OpenForm(text)
+
+
 def _again(text: str, options: Options) -> Command:
     return Again(text, _page(options))
 
@@ -498,7 +515,7 @@ def _plain(make: Callable[[], Command], verb: str) -> Callable[[str, Options], C
     return build
 
 
-_SETTINGS = ("max", "strictness", "layout", "quiet", "trending", "who", "unfurl")
+_SETTINGS = ("max", "strictness", "layout", "quiet", "trending", "who", "unfurl", "ping")
 
 VERBS = (
     Verb("help", "help [VERB]", "what can be asked", READ, lambda text, _: Help(text),
@@ -570,7 +587,8 @@ VERBS = (
          aliases=("options",)),
     Verb("set", "set max:10 strictness:strict", "change a setting", CHANGE, _set, _SETTINGS,
          "max:1 to 50; strictness:loose, normal, strict or a number; layout:compact, cards, thread; "
-         "quiet:post, note, silent; trending:0 to 20; who:members, managers or @ann,@bob; on Slack unfurl:on."),
+         "quiet:post, note, silent; trending:0 to 20; who:members, managers or @ann,@bob; on Slack unfurl:on; "
+         "on Discord ping:@role@60."),
     Verb("config", "config undo", "take the last change back; export and import of all settings", CHANGE,
          _config, more="config export prints this channel's settings; config import takes them, pasted.",
          aliases=("undo",)),
@@ -590,14 +608,22 @@ _AGAIN = Verb(
     "again", "again k3f9x2 page:2", "a kept answer at another page", READ, _again, ("page",)
 )
 _THESE = Verb("these", "these 2509.04664 2509.04665", "certain papers", READ, _these, ("page",))
-_HIDDEN = {verb.name: verb for verb in (_AGAIN, _THESE)}
+_FORM = Verb("form", "form subscribe", "a form to fill in", READ, _form)
+_HIDDEN = {verb.name: verb for verb in (_AGAIN, _THESE, _FORM)}
 
 _NAMES: dict[str, Verb] = {name: verb for verb in VERBS for name in (verb.name, *verb.aliases)}
 
 
 def verb_of(command: Command) -> Verb:
-    """The verb of a request, for its kind."""
+    """The verb of a request, for its kind: that of a form is the kind of what it leads to."""
+    if isinstance(command, OpenForm):
+        return _NAMES[command.name]
     return _BY_TYPE[type(command)]
+
+
+def opens_form(command: Command) -> bool:
+    """Whether the answer is a form, which some platforms have to show at once or not at all."""
+    return isinstance(command, OpenForm | Settings)
 
 
 _BY_TYPE = {

@@ -280,11 +280,15 @@ class Digests:
             why = quiet(
                 channel, verdicts, len(documents), slot, live_since or since, newest, health
             )
+        shown = {number for verdict in passed[: channel.max] for number in verdict.numbers}
+        labels = [s.label for s in channel.subscriptions if s.label and s.number in shown]
         return Digest(
             ref=channel.ref,
             slot=slot,
             considered=len(documents),
             cards=tuple(cards),
+            labels=tuple(dict.fromkeys(labels)),
+            ping=_pinged(channel, cards),
             more=max(0, len(passed) - channel.max),
             beyond=tuple(v.paper.id for v in passed[channel.max :][:BEYOND]),
             quiet=why,
@@ -317,6 +321,13 @@ class Digests:
                 reasons=(replace(reason, text=f"trending: {reason.text}{by}"),),
             ))  # fmt: skip
         return added
+
+
+def _pinged(channel: Channel, cards: Sequence[PaperCard]) -> str:
+    """The role that a paper of so many points is to be shown to; "" where there is none."""
+    role, _, above = channel.ping.partition("@")
+    best = max((card.score or 0.0 for card in cards), default=0.0)
+    return role if role and best > float(above) else ""
 
 
 @dataclass(frozen=True, slots=True)

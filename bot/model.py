@@ -117,7 +117,8 @@ class Role(IntEnum):
 class Caller:
     """Who asks, where. *zone* is the IANA zone of the person, where the platform knows it.
 
-    *name* is what others call the person; empty where that is the same as *user*.
+    *name* is what others call the person; empty where that is the same as *user*. *channels* are
+    the ids of those that the person sees, None where all of them are for everybody to see.
     """
 
     ref: ChannelRef
@@ -125,6 +126,7 @@ class Caller:
     zone: str | None = None
     role: Role = Role.MANAGER
     name: str = ""
+    channels: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ class Channel:
     trending: int = 0
     who: str = "members"
     unfurl: bool = False  # whether a link to a paper that somebody posts gets a card
+    ping: str = ""  # "ROLE@60": the role is mentioned where a paper has more points; empty: never
     paused: bool = False
     paused_until: date | None = None
     next_number: int = 1

@@ -1,36 +1,18 @@
-"""A channel's settings in words: the form, what each may be, and what changed."""
+"""A channel's settings in words: what each may be, and what changed."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
 from bot import commands
 from bot.errors import UserError
+from bot.forms import LAYOUTS, QUIET, STRICTNESS
 from bot.model import Channel, Subscription
-from bot.views import Field, Form, Span, Text, plain, text
+from bot.views import Span, Text, plain, text
 
-_LAYOUTS = ("compact", "cards", "thread")
-_QUIET = ("post", "note", "silent")
-_STRICTNESS = ("loose", "normal", "strict")
-
-
-def settings_form(channel: Channel) -> Form:
-    return Form(
-        f"Settings of {channel.ref.channel}",
-        "set",
-        (
-            Field("max", "Papers in a digest", "text", str(channel.max), hint="1 to 50"),
-            Field("strictness", "How well papers must match", "choice", f"{channel.strictness}",
-                  _STRICTNESS, "or a number of standard deviations, such as 2.5"),
-            Field("layout", "Layout", "choice", channel.layout, _LAYOUTS),
-            Field("quiet", "On a day without papers", "choice", channel.quiet, _QUIET,
-                  "note says it once"),
-            Field("who", "Who may change this", "text", channel.who, hint="members, managers or @ann,@bob"),
-        ),
-        notes=(text("Trending papers to add: ", Span(f"set trending:{channel.trending}", code=True)),
-               text("Schedule: ", Span(f"schedule {channel.schedule}", code=True))),
-    )  # fmt: skip
+_ROLE = re.compile(r"(?:<@&|@)?(\d{1,20})>?@(\d{1,3})", re.ASCII)
 
 
 def _set_max(channel: Channel, value: str) -> Channel:
@@ -42,10 +24,10 @@ def _set_trending(channel: Channel, value: str) -> Channel:
 
 
 def _set_strictness(channel: Channel, value: str) -> Channel:
-    if value.lower() in _STRICTNESS:
+    if value.lower() in STRICTNESS:
         return replace(channel, strictness=value.lower())
     if not value.replace(".", "", 1).isdigit():
-        raise _no_choice("strictness", value, (*_STRICTNESS, "a number"))
+        raise _no_choice("strictness", value, (*STRICTNESS, "a number"))
     return replace(channel, strictness=commands.number(value, "strictness", 0, 10))
 
 
@@ -90,14 +72,30 @@ def _set_unfurl(channel: Channel, value: str) -> Channel:
     return replace(channel, unfurl=value.lower() == "on")
 
 
+def _set_ping(channel: Channel, value: str) -> Channel:
+    if channel.ref.platform != "discord":
+        raise UserError("ping: is a setting of Discord's channels.", field="ping")
+    if value.lower() == "off":
+        return replace(channel, ping="")
+    role = _ROLE.fullmatch(value.replace(" ", ""))
+    if role is None:
+        raise UserError(
+            f"ping: cannot be “{value[:40]}”.",
+            hint="Name a role and the points above which it is mentioned: ping:@role@60; or ping:off.",
+            field="ping",
+        )
+    return replace(channel, ping=f"{role[1]}@{role[2]}")
+
+
 _SETTERS: dict[str, Callable[[Channel, str], Channel]] = {
     "max": _set_max,
     "strictness": _set_strictness,
-    "layout": _set_choice("layout", _LAYOUTS),
-    "quiet": _set_choice("quiet", _QUIET),
+    "layout": _set_choice("layout", LAYOUTS),
+    "quiet": _set_choice("quiet", QUIET),
     "trending": _set_trending,
     "who": _set_who,
     "unfurl": _set_unfurl,
+    "ping": _set_ping,
 }
 
 
@@ -122,6 +120,7 @@ def differences(before: Channel | None, after: Channel | None) -> list[str]:
         "trending",
         "who",
         "unfurl",
+        "ping",
         "paused",
         "paused_until",
     ):

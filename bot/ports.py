@@ -111,6 +111,9 @@ class ChannelStore(Protocol):
     async def load(self, ref: ChannelRef, document: str, by: str) -> Channel:
         """Give the channel the settings that ``dump`` told of another; UserError for nonsense."""
 
+    async def drop(self, platform: str, tenant: str) -> None:
+        """Remove the settings of all its channels for good, with every copy of them."""
+
     async def free_number(self, ref: ChannelRef) -> int:
         """The first subscription number that was never given in this channel, stored or not."""
 
@@ -130,6 +133,22 @@ class Installation:
     installer: str
     at: datetime
     removed_at: datetime | None = None
+
+
+class Tenants(Protocol):
+    """Workspaces and servers that Paperboy was removed from: their data stays for a while."""
+
+    async def left(self, platform: str, tenant: str, at: datetime) -> None:
+        """Note it; where it was noted before, that time stands."""
+
+    async def returned(self, platform: str, tenant: str) -> None:
+        """It is there again, and nothing is dropped."""
+
+    async def departed(self, before: datetime) -> list[tuple[str, str]]:
+        """Platform and tenant of those that were left before then."""
+
+    async def drop(self, platform: str, tenant: str) -> None:
+        """Remove all that is kept of it; a second time changes nothing."""
 
 
 class Installations(Protocol):

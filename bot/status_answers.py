@@ -25,7 +25,7 @@ from bot.ports import (
     State,
 )
 from bot.service import LATE, QUIET_SLOTS, is_long_quiet, silent_since
-from bot.subscription_answers import SubscriptionAnswers, rhythm
+from bot.subscription_answers import SubscriptionAnswers, rhythm, sees
 from bot.views import Action, Listing, Notice, Row, Span, Text, View, how_many, joined, named, text
 
 _LOOKED_AT = 1_000  # posts of a channel, the latest first
@@ -115,7 +115,7 @@ class StatusAnswers:
         managed = [
             channel for channel in await self._store.all()
             if (channel.ref.platform, channel.ref.tenant) == here
-            and channel.owner == caller.user and channel.ref != own
+            and channel.owner == caller.user and channel.ref != own and sees(caller, channel.ref)
         ]  # fmt: skip
         saved = await self._papers.saved_papers(caller)
         rows = [

@@ -10,7 +10,7 @@ from bot.acronyms import Meaning, acronyms_of, expanded, mined
 from bot.cards import card
 from bot.digests import Digests, chosen
 from bot.errors import UserError
-from bot.model import SUBSCRIPTIONS_PER_CHANNEL, Caller, Channel, Paper, Subscription
+from bot.model import SUBSCRIPTIONS_PER_CHANNEL, Caller, Channel, ChannelRef, Paper, Subscription
 from bot.options import extras, told
 from bot.ports import ChannelStore, Clock, KeptAnswers, Library, Outbox, Search, SearchIndex
 from bot.preview import Previews, careful
@@ -366,6 +366,7 @@ class SubscriptionAnswers:
         mine = [
             c for c in await self._store.all()
             if (c.ref.platform, c.ref.tenant) == (caller.ref.platform, caller.ref.tenant)
+            and sees(caller, c.ref)
         ]  # fmt: skip
         rows = [
             Row(
@@ -407,6 +408,13 @@ def _expand(s: Subscription, meaning: Meaning) -> str:
 
 def _letters(words: str) -> str:
     return "".join(c for c in words.casefold() if c.isalnum() or c in "-|:*")
+
+
+def sees(caller: Caller, ref: ChannelRef) -> bool:
+    """Whether it is the person's own channel, or one that they are a member of."""
+    if ref.channel.startswith("@"):
+        return ref.channel == f"@{caller.user}"
+    return caller.channels is None or ref.channel in caller.channels
 
 
 def rhythm(channel: Channel) -> str:

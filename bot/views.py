@@ -93,6 +93,8 @@ class Digest:
     beyond: tuple[str, ...] = ()  # ids of the best of those
     quiet: Quiet | None = None
     layout: str = "compact"  # or cards, or thread
+    labels: tuple[str, ...] = ()  # of the subscriptions that its papers matched
+    ping: str = ""  # who is to be mentioned, as the platform names a role; empty: nobody
     heading: Text = ()  # empty: the renderer's date line
     notes: tuple[Text, ...] = ()
     actions: tuple[Action, ...] = ()
@@ -105,6 +107,7 @@ class Row:
     lead: Text
     body: Text
     details: tuple[Text, ...] = ()
+    actions: tuple[Action, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +137,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One question of a form. *kind* is text, choice, choices, time or zone."""
+    """One question of a form. *kind* is text, choice, choices (commas between), time or zone."""
 
     name: str
     label: str
@@ -142,11 +145,12 @@ class Field:
     value: str
     choices: tuple[str, ...] = ()
     hint: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """At most five fields on every platform; *command* is the verb that takes the values."""
+    """At most five fields on every platform; ``bot.forms.from_form`` takes their values."""
 
     title: str
     command: str

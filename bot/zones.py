@@ -8,6 +8,7 @@ import zoneinfo
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import chain, islice
 from zoneinfo import ZoneInfo
 
 from bot.errors import UserError
@@ -125,6 +126,15 @@ def find(text: str) -> str | None:
     if offset and int(offset[2]) <= 14 and int(offset[3] or 0) < 60:
         return _of_offset(text, offset)
     return None
+
+
+def matching(text: str, limit: int) -> list[str]:
+    """IANA names that what was typed so far may become, by their own name or a city's; for completion."""
+    wanted = _key(text[:_LENGTH])
+    near = (zone for key, zone in _known().items() if wanted in key)
+    begun = (zone for key, zone in _known().items() if key.startswith(wanted))
+    usual = (zone for zone in _NAMES if not wanted)
+    return list(islice(dict.fromkeys(chain(usual, begun, near)), limit))
 
 
 def unknown(text: str) -> UserError:

@@ -35,16 +35,18 @@ def is_loopback(url: str) -> bool:
         return False
 
 
-def _address(url: str) -> str:
+def _address(url: str, scheme: str = "https") -> str:
+    plain = scheme.removesuffix("s")
     parts = urlsplit(url)
-    if not parts.hostname or parts.scheme not in ("http", "https"):
-        raise ValueError("must be an address such as https://example.org")
-    if parts.scheme != "https" and not is_loopback(url):
-        raise ValueError("must begin with https:// (plain http only on this machine)")
+    if not parts.hostname or parts.scheme not in (scheme, plain):
+        raise ValueError(f"must be an address such as {scheme}://example.org")
+    if parts.scheme != scheme and not is_loopback(url):
+        raise ValueError(f"must begin with {scheme}:// (plain {plain} only on this machine)")
     return url.rstrip("/")
 
 
 Address = Annotated[str, AfterValidator(_address)]
+Gateway = Annotated[str, AfterValidator(lambda url: _address(url, "wss"))]
 Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free port
 SHORTEST_KEY = 16
 
@@ -218,6 +220,22 @@ class Slack(BaseModel):
         return self
 
 
+class Discord(BaseModel):
+    """Off without a token. With *server* the commands are registered there alone, to try them out."""
+
+    model_config = ConfigDict(hide_input_in_errors=True)
+
+    api_url: Address = "https://discord.com/api/v10"
+    gateway_url: Gateway = "wss://gateway.discord.gg"
+    token: Annotated[SecretStr, _token("")] | None = None
+    server: Annotated[str, Field(pattern=r"^\d{1,20}$")] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_file(cls, given: Any) -> Any:
+        return _read_files(given, ("token",))
+
+
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix="PAPERBOY_",
@@ -236,6 +254,7 @@ class Settings(BaseSettings):
     outbox_dir: Path | None = None
     delivery: Delivery = Delivery()
     slack: Slack = Slack()
+    discord: Discord = Discord()
     web: Web = Web()
 
 

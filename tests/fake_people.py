@@ -22,6 +22,7 @@ class MemoryPeople:
         self._answers: dict[str, tuple[str, datetime]] = {}
         self._health: dict[str, Health] = {}
         self._receipts: dict[str, datetime] = {}
+        self._departures: dict[tuple[str, str], datetime] = {}
 
     def _of(self, person: Caller) -> dict[str, datetime]:
         key = person.ref.platform, person.ref.tenant, person.user
@@ -101,6 +102,27 @@ class MemoryPeople:
 
     async def all_health(self) -> list[Health]:
         return [self._health[name] for name in sorted(self._health)]
+
+    async def left(self, platform: str, tenant: str, at: datetime) -> None:
+        self._departures.setdefault((platform, tenant), at)
+
+    async def returned(self, platform: str, tenant: str) -> None:
+        self._departures.pop((platform, tenant), None)
+
+    async def departed(self, before: datetime) -> list[tuple[str, str]]:
+        gone = self._departures
+        return [of for of in sorted(gone, key=lambda of: (gone[of], of)) if gone[of] < before]
+
+    async def drop(self, platform: str, tenant: str) -> None:
+        of = platform, tenant
+        self._departures.pop(of, None)
+        self._shelf = {key: kept for key, kept in self._shelf.items() if key[:2] != of}
+        self._votes = {
+            key: cast for key, cast in self._votes.items()
+            if (key[0].platform, key[0].tenant) != of
+        }  # fmt: skip
+        for ref in [ref for ref in self._forgotten if (ref.platform, ref.tenant) == of]:
+            del self._forgotten[ref]
 
     async def first(self, key: str, at: datetime) -> bool:
         known = self._receipts.get(key)

@@ -82,6 +82,11 @@ class MemoryChannelStore:
         await self.save(loaded, by)
         return self._channels[ref]
 
+    async def drop(self, platform: str, tenant: str) -> None:
+        for ref in [r for r in self._channels if (r.platform, r.tenant) == (platform, tenant)]:
+            del self._channels[ref]
+            self._steps.pop(ref, None)
+
     async def free_number(self, ref: ChannelRef) -> int:
         channel = self._channels.get(ref)
         steps = self._steps.get(ref, [])

@@ -66,8 +66,7 @@ def test_typed_words_become_a_request(typed: str, expected: commands.Command) ->
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
-        ("subscribe", "subscribe to"),
-        ("subscribe ;;", "subscribe to"),
+        ("form unsubscribe", "no form"),
         ("subscribe RAG weight:99", "0.1 to 10"),
         ("subscribe RAG weight:nan", "0.1 to 10"),
         ("subscribe RAG weight:", "needs a value"),

@@ -112,7 +112,6 @@ async def test_where_no_source_can_be_asked_it_is_said() -> None:
 @pytest.mark.parametrize(
     ("typed", "told_"),
     [
-        ("search", "Search for what"),
         ("search graph sort:worst", "best, new or upvotes"),
         ("search graph source:mars", "arxiv, huggingface, journal"),
         ("search graph since:someday", "no day"),

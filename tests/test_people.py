@@ -66,6 +66,29 @@ async def test_a_list_is_ones_own_and_newest_first(people: People) -> None:
     assert await people.saved(ELSEWHERE) == []
 
 
+async def test_what_is_kept_of_a_workspace_goes_once_it_was_left_long_enough(
+    people: People,
+) -> None:
+    await people.put(ANN, "arxiv:1", NOW)
+    await people.put(ELSEWHERE, "arxiv:1", NOW)
+    await people.vote(ANN, "arxiv:1", 1, NOW)
+    await people.left("slack", "T1", NOW)
+    await people.left("slack", "T1", later(5))
+    await people.left("slack", "T2", later(5))
+
+    assert await people.departed(NOW) == []
+    assert await people.departed(later(1)) == [("slack", "T1")]
+    assert await people.departed(later(9)) == [("slack", "T1"), ("slack", "T2")]
+
+    await people.drop("slack", "T1")
+    await people.returned("slack", "T2")
+
+    assert await people.departed(later(9)) == []
+    assert await people.saved(ANN) == []
+    assert await people.votes(ANN.ref, 9) == []
+    assert await people.saved(ELSEWHERE) == ["arxiv:1"]
+
+
 async def test_saving_twice_and_dropping_twice_are_told(people: People) -> None:
     saved = [await people.put(ANN, "arxiv:1", NOW) for _ in range(2)]
     dropped = [await people.take(ANN, "arxiv:1") for _ in range(2)]

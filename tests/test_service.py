@@ -93,7 +93,7 @@ class Running(World):
         )
         self.service = Service(
             self.store, self.ledger, self.digests, self.sender, [self.board], lambda: served,
-            refresh, lambda: self.now, self.people, self.people,
+            refresh, lambda: self.now, self.people, self.people, self.people,
         )  # fmt: skip
 
     async def sleep(self, seconds: float) -> None:
@@ -603,3 +603,17 @@ async def test_a_button_shows_what_a_digest_had_no_room_for(running: Running) ->
     assert len(second.cards) == 2
     seen = {card.paper.id for card in (*shown[0].cards, *first.cards, *second.cards)}
     assert len(seen) == 13
+
+
+async def test_a_workspace_that_was_left_a_month_ago_is_forgotten(running: Running) -> None:
+    await running.open(lab())
+    await running.people.left(LAB.platform, LAB.tenant, running.now)
+
+    await running.at(days(29))
+    await running.service.keep_house()
+    kept = await running.store.get(LAB)
+    await running.at(days(31))
+    await running.service.keep_house()
+
+    assert kept is not None
+    assert await running.store.get(LAB) is None

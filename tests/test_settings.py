@@ -205,6 +205,21 @@ async def test_a_removed_channel_is_gone_until_it_is_undone(store: ChannelStore)
     assert await store.get(MAIN) == channel
 
 
+async def test_a_workspace_that_is_dropped_leaves_nothing_to_undo(store: ChannelStore) -> None:
+    strange = Channel(ChannelRef("slack", "T9", "C1"))
+    for changed in (Channel(MAIN), Channel(MAIN, max=3), Channel(OTHER), strange):
+        await store.save(changed, "ann")
+
+    for _ in range(2):
+        await store.drop(MAIN.platform, MAIN.tenant)
+
+    assert [channel.ref for channel in await store.all()] == [strange.ref]
+    await store.save(Channel(MAIN, max=7), "bob")
+    channel = await store.get(MAIN)
+    assert channel is not None
+    assert (channel.max, channel.owner) == (7, "bob")
+
+
 async def test_removing_an_unknown_channel_does_nothing(store: ChannelStore) -> None:
     await store.remove(MAIN, "ann")
 
@@ -315,6 +330,20 @@ async def test_changes_can_be_undone_after_a_restart(folder: Path, log: MemoryCh
 
     async with await TinyChannelStore.open(folder, log) as store:
         assert [channel.max for channel in await store.all()] == [3]
+
+
+async def test_no_copy_of_a_dropped_workspace_stays(folder: Path, log: MemoryChangeLog) -> None:
+    async with await TinyChannelStore.open(folder, log) as store:
+        for most in (1, 2, 3):
+            await store.save(Channel(MAIN, max=most), "ann")
+        (folder / f"{file_name(MAIN)}.corrupt-1").write_text("{")
+
+        await store.drop(MAIN.platform, MAIN.tenant)
+
+        assert not [*folder.iterdir()]  # noqa: ASYNC240
+
+    async with await TinyChannelStore.open(folder, log) as store:
+        assert await store.all() == []
 
 
 async def test_a_removed_channel_stays_away_after_a_restart(

@@ -160,6 +160,15 @@ class SafeJSONStorage(Storage):
                 self._path.unlink()
 
 
+def remove(path: Path) -> None:
+    """The file and its copies, these first: after a kill on the way no older state comes back."""
+    with _in_plain_words(path, "removed"):
+        for copy in (*path.parent.glob(f"{path.name}.*"), path):
+            copy.unlink(missing_ok=True)
+        if path.parent.exists():
+            _sync_folder(path.parent)
+
+
 def _check_tables(tables: object) -> None:
     if not isinstance(tables, dict):
         raise ValueError(f"it holds a {type(tables).__name__} instead of tables")  # noqa: TRY004

@@ -181,6 +181,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE TABLE receipts (key TEXT PRIMARY KEY, at TEXT NOT NULL) WITHOUT ROWID",
         "CREATE INDEX receipts_at ON receipts (at)",
     ),
+    (
+        """CREATE TABLE departures (  -- workspaces and servers that Paperboy is no longer in
+            platform TEXT, tenant TEXT, at TEXT NOT NULL,
+            PRIMARY KEY (platform, tenant)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 

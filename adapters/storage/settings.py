@@ -8,7 +8,7 @@ one document per channel:
     subscriptions   [{"number": 1, "query": "diffusion -survey", "weight": 1.0, "label": ""}, …]
     muted           ["survey", …]
     schedule, zone  "weekdays 09:00" and "Europe/Berlin"
-    max, strictness, layout, quiet, trending, who, unfurl, paused, next_number, owner
+    max, strictness, layout, quiet, trending, who, unfurl, ping, paused, next_number, owner
                     as in ``bot.model.Channel``
     paused_until    "2027-01-04" or null
 
@@ -41,7 +41,7 @@ from tinydb import TinyDB
 from tinydb.table import Document
 
 from adapters.storage.changes import Change, ChangeLog
-from adapters.storage.safejson import SafeJSONStorage, Tables
+from adapters.storage.safejson import SafeJSONStorage, Tables, remove
 from bot.errors import StorageBusy, StorageDamaged, UserError
 from bot.model import SUBSCRIPTIONS_PER_WORKSPACE, Channel, ChannelRef, Subscription
 from bot.query import Query, format_query, parse
@@ -68,12 +68,13 @@ _FIELDS: dict[str, tuple[type, ...]] = {
     "trending": (int,),
     "who": (str,),
     "unfurl": (bool,),
+    "ping": (str,),
     "paused": (bool,),
     "paused_until": (str, NoneType),
     "next_number": (int,),
     "owner": (str,),
 }
-_LATER_FIELDS = {"unfurl": False}  # what documents of earlier programs lack, and mean
+_LATER_FIELDS = {"unfurl": False, "ping": ""}  # what documents of earlier programs lack, and mean
 _SUBSCRIPTION_FIELDS: dict[str, tuple[type, ...]] = {
     "number": (int,),
     "query": (str,),
@@ -118,6 +119,7 @@ def to_json(channel: Channel) -> JSON:
         "trending": channel.trending,
         "who": channel.who,
         "unfurl": channel.unfurl,
+        "ping": channel.ping,
         "paused": channel.paused,
         "paused_until": channel.paused_until.isoformat() if channel.paused_until else None,
         "next_number": channel.next_number,
@@ -238,6 +240,19 @@ class TinyChannelStore:
             return entry.channel.next_number
         states = [(_parsed(c.before), _parsed(c.after)) for c in await self._changes.history(ref)]
         return max((d["next_number"] for state in states for d in state if d), default=1)
+
+    async def drop(self, platform: str, tenant: str) -> None:
+        """A damaged file goes too."""
+        name = file_name(ChannelRef(platform, tenant, "all"))
+
+        async def forget() -> None:
+            if self._readonly:
+                raise StorageBusy("The settings are open for reading only.")
+            await self._in_worker(lambda: remove(self._folder / name))
+            self._workspaces.pop(name, None)
+            self._damaged.pop(name, None)
+
+        await self._alone(forget)
 
     async def export_all(self) -> JSON:
         """All settings as one JSON document; raises StorageDamaged rather than leave some out."""
@@ -554,6 +569,7 @@ def _build(document: JSON) -> tuple[Channel, tuple[_Unread, ...]]:
         trending=document["trending"],
         who=document["who"],
         unfurl=document["unfurl"],
+        ping=document["ping"],
         paused=document["paused"],
         paused_until=date.fromisoformat(until) if until else None,
         next_number=document["next_number"],

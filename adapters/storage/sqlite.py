@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Concatenate, ParamSpec, Self, TypeVar
 
-from adapters.storage import ledger, papers, people
+from adapters.storage import ledger, papers, people, tenants
 from adapters.storage.changes import Change
 from adapters.storage.schema import meaning, open_owner, open_reader
 from bot.model import Caller, ChannelRef, Paper, Record
@@ -277,6 +277,20 @@ class Store:
 
     async def first(self, key: str, at: datetime) -> bool:
         return await self._do(people.first, key, at)
+
+    # Tenants
+
+    async def left(self, platform: str, tenant: str, at: datetime) -> None:
+        await self._do(tenants.left, platform, tenant, at)
+
+    async def returned(self, platform: str, tenant: str) -> None:
+        await self._do(tenants.returned, platform, tenant)
+
+    async def departed(self, before: datetime) -> list[tuple[str, str]]:
+        return await self._do(tenants.departed, before)
+
+    async def drop(self, platform: str, tenant: str) -> None:
+        await self._do(tenants.drop, platform, tenant)
 
     # SourceHealth
 

@@ -162,8 +162,9 @@ async def serve(folder: Path, count: int, result: Result) -> None:
         sender = Sender(store, settings, [board], lambda: _SERVED, clock, asyncio.sleep)
         refresh = Refresh((), store, store, clock)
         service = Service(
-            settings, store, digests, sender, [board], lambda: _SERVED, refresh, clock, store, store
-        )
+            settings, store, digests, sender, [board], lambda: _SERVED, refresh, clock,
+            store, store, store,
+        )  # fmt: skip
         _say(f"{count} channels and {result.papers} papers are there")
         heart = Heart()
         beating = asyncio.create_task(heart.beat())

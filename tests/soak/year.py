@@ -558,9 +558,10 @@ class Year:
             self._outbox, self._settings, [self.board], lambda: _SERVED, clock, asyncio.sleep,
             reached=self.reached,
         )  # fmt: skip
+        kept = self._store or self._memory[1]
         self._service = Service(
             self._settings, self._outbox, digests, sender, [self.board], lambda: _SERVED, refresh,
-            clock, self._store or self._memory[1], self._store or self._memory[1],
+            clock, kept, kept, kept,
         )  # fmt: skip
         await self._service.start()
 

@@ -1,0 +1,36 @@
+"""Workspaces and servers that Paperboy has left, and the end of what is kept of them, in SQL."""
+
+# ruff: noqa: S608 - what is put into a query is constant; values are parameters
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+
+from adapters.storage.schema import transaction
+
+_OF = "platform = ? AND tenant = ?"
+_TABLES = (
+    "posted", "cursors", "changes", "shelf", "votes", "forgotten", "deliveries", "slots",
+    "schedules", "released", "closures",
+)  # fmt: skip
+
+
+def left(db: sqlite3.Connection, platform: str, tenant: str, at: datetime) -> None:
+    row = (platform, tenant, at.astimezone(UTC).isoformat())
+    db.execute("INSERT OR IGNORE INTO departures VALUES (?, ?, ?)", row)
+
+
+def returned(db: sqlite3.Connection, platform: str, tenant: str) -> None:
+    db.execute(f"DELETE FROM departures WHERE {_OF}", (platform, tenant))
+
+
+def departed(db: sqlite3.Connection, before: datetime) -> list[tuple[str, str]]:
+    query = "SELECT platform, tenant FROM departures WHERE at < ? ORDER BY at, platform, tenant"
+    return db.execute(query, (before.astimezone(UTC).isoformat(),)).fetchall()
+
+
+def drop(db: sqlite3.Connection, platform: str, tenant: str) -> None:
+    with transaction(db):
+        for table in (*_TABLES, "departures"):
+            db.execute(f"DELETE FROM {table} WHERE {_OF}", (platform, tenant))
