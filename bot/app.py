@@ -26,6 +26,7 @@ from bot.delivery import DRAIN, Sender
 from bot.digests import Digests, parse_when
 from bot.errors import StorageFailed, UserError
 from bot.feedback_answers import FeedbackAnswers
+from bot.housekeeping import Housekeeping
 from bot.model import Caller, Channel, ChannelRef, Origin, Paper, Record, Subscription
 from bot.paper_answers import PaperAnswers
 from bot.ports import Clock, Page, PaperSearch, PaperSource, Publisher, Search
@@ -146,19 +147,11 @@ async def open_app(
             library, channels, publishers, lambda: served, clock, asyncio.sleep,
             settle=timedelta(seconds=settings.delivery.settle_seconds),
         )  # fmt: skip
+        house = Housekeeping(channels, library, library, library, library, None, clock)
         service = Service(
-            channels,
-            library,
-            digests,
-            sender,
-            publishers,
-            lambda: served,
-            refresh,
-            clock,
-            library,
-            library,
-            library,
-        )
+            channels, library, digests, sender, publishers, lambda: served, refresh, clock,
+            library, library, house,
+        )  # fmt: skip
         answers = Answers(
             channels, library, library, digests, papers, subscriptions, feedback, library, library,
             service if settings.outbox_dir and not readonly else None, clock,

@@ -68,6 +68,9 @@ class Library(Protocol):
         With the first such day of each; by upvotes, newest first, then id.
         """
 
+    async def prune(self, before: date, spared: Collection[str]) -> int:
+        """Drop the papers that were listed earlier, but for the *spared* ids; how many went."""
+
     async def background(self, n: int) -> list[Paper]:
         """At most *n* papers with an abstract, always the same ones of the same library."""
 
@@ -413,7 +416,7 @@ class Outbox(Ledger, Protocol):
         """Since when the longest waiting post might have gone."""
 
     async def tidy(self, now: datetime) -> None:
-        """Drop deliveries and slots after 90 days, and ``posted`` after 400.
+        """Drop deliveries and slots after 90 days, changes after 365 and ``posted`` after 400.
 
         What is under way stays, and the latest of each channel: however long it pauses, it is
         known what it has missed and been told.
@@ -566,6 +569,9 @@ class Shelf(Protocol):
 
     async def saved(self, person: Caller) -> list[str]:
         """Canonical ids, the last saved first."""
+
+    async def all_saved(self) -> list[str]:
+        """The ids of all papers that anybody saved, as they were saved."""
 
     async def vote(self, person: Caller, paper_id: str, value: int, at: datetime) -> int:
         """Keep the person's one vote on the paper in the channel: 1, -1, or 0 to take it back.

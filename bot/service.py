@@ -11,20 +11,19 @@ from zoneinfo import ZoneInfo
 
 from bot.delivery import Sender
 from bot.digests import Digests, Plan, Slot
+from bot.housekeeping import Housekeeping
 from bot.model import Channel, ChannelRef
 from bot.ports import (
     ChannelStore,
     Clock,
     Due,
     Health,
-    Installations,
     KeptAnswers,
     Outbox,
     Post,
     Publisher,
     Served,
     SourceHealth,
-    Tenants,
 )
 from bot.refresh import Refresh
 from bot.schedule import Schedule
@@ -40,7 +39,6 @@ CATCH_UP = timedelta(hours=24)  # design §12: later than that it waits for the 
 LATE = timedelta(minutes=10)  # after its slot a digest says that it is late
 QUIET_SLOTS = 10  # in a row, then the owner is told
 OUTAGE = timedelta(days=1)  # of a source, then the owners are told
-KEPT_AFTER_LEAVING = timedelta(days=30)  # design §6
 _AT_ONCE = 500  # channels planned together
 
 
@@ -108,8 +106,7 @@ class Service:
         clock: Clock,
         health: SourceHealth,
         kept: KeptAnswers,
-        tenants: Tenants,
-        installations: Installations | None = None,
+        house: Housekeeping,
     ) -> None:
         self._channels = channels
         self._outbox = outbox
@@ -121,8 +118,7 @@ class Service:
         self._clock = clock
         self._health = health
         self._kept = kept
-        self._tenants = tenants
-        self._installations = installations
+        self._house = house
         self._fell_silent: list[Channel] = []  # their owners are to be told
         self._failing: dict[str, datetime] = {}  # sources, since when
         self._told: set[str] = set()  # of them
@@ -274,15 +270,6 @@ class Service:
         await self._refresh.fetch((), None, lambda _: None)
 
     async def keep_house(self) -> None:
-        await self._outbox.tidy(self._clock())
+        await self._house.tidy()
         await self._sender.audit()
         await self._digests.renew()
-        await self._forget_departed()
-
-    async def _forget_departed(self) -> None:
-        for platform, tenant in await self._tenants.departed(self._clock() - KEPT_AFTER_LEAVING):
-            await self._channels.drop(platform, tenant)
-            if platform == "slack" and self._installations:
-                await self._installations.forget(tenant)
-            await self._tenants.drop(platform, tenant)  # last: a kill before it leaves it to be done
-            log.info("dropped what was kept of %s:%s", platform, tenant)

@@ -40,6 +40,9 @@ class MemoryPeople:
         mine = self._of(person)
         return sorted(sorted(mine), key=lambda paper: mine[paper], reverse=True)
 
+    async def all_saved(self) -> list[str]:
+        return sorted({paper for mine in self._shelf.values() for paper in mine})
+
     def _cast(self, ref: ChannelRef) -> dict[tuple[str, str], tuple[datetime, int]]:
         """The latest vote of each person on each paper, 0 where it was taken back."""
         cast: dict[tuple[str, str], tuple[datetime, int]] = {}

@@ -106,6 +106,21 @@ class MemoryLibrary:
         listed.sort(key=lambda item: (-item[1].upvotes, -item[0].toordinal(), item[1].id))
         return listed[:limit]
 
+    async def prune(self, before: date, spared: Collection[str]) -> int:
+        kept = set(map(self.canonical, spared))
+        doomed = [p for p in self._papers.values() if _listed_on(p) < before and p.id not in kept]
+        groups = self._groups()
+        for paper in doomed:
+            for claim in groups.pop(paper.id):
+                del self._claims[claim], self._seqs[claim], self._origins[claim]
+                self._list_days = {(day, own) for day, own in self._list_days if own != claim}
+                self._upvotes = {at: n for at, n in self._upvotes.items() if at[0] != claim}
+            for better in self._better.values():
+                better.discard(paper.id)
+            del self._papers[paper.id]
+        self._revise(groups)
+        return len(doomed)
+
     async def background(self, n: int) -> list[Paper]:
         papers = [paper for paper in self._papers.values() if paper.abstract != ""]
         return sorted(papers, key=lambda paper: sha256(paper.id.encode()).digest())[:n]

@@ -485,3 +485,43 @@ async def _visible(library: MemoryLibrary | Store) -> list[object]:
         await library.top(date.min, date.max, 9),
         found,
     ]
+
+
+async def test_what_is_old_goes_and_the_index_hears_of_it(home: Home) -> None:
+    library = home.library
+    first, last = date(2025, 1, 7), date(2026, 11, 23)
+    merged = say("arxiv:2501.00001", "Old", first, doi="10.1/old", aliases=("doi:10.1/old",))
+    kept = say("arxiv:2501.00002", "Saved", first, aliases=("doi:10.1/saved",))
+    fresh = say("arxiv:2611.00001", "Fresh", last)
+    said = [
+        merged,
+        kept,
+        fresh,
+        say("doi:10.1/old", "Old", first),
+        vote("arxiv:2501.00001", 9, first, first),
+    ]
+    await library.add(said, today=first, live=True)
+    known = await library.revision()
+
+    dropped = await library.prune(date(2025, 10, 1), ["doi:10.1/saved", "arxiv:unknown"])
+
+    assert dropped == 1
+    assert await library.find("arxiv:2501.00001") is None
+    assert await library.find("doi:10.1/old") is None
+    assert {p.title for p in await library.between(date.min, date.max)} == {"Saved", "Fresh"}
+    assert await library.top(first, first, 5) == []
+    assert [(r.id, r.paper) for r in await library.revised(known, 9)] == [
+        ("arxiv:2501.00001", None)
+    ]
+    assert await library.prune(date(2025, 10, 1), ["doi:10.1/saved"]) == 0
+
+
+async def test_a_paper_that_was_dropped_can_come_again(home: Home) -> None:
+    library, day = home.library, date(2025, 1, 7)
+    await library.add([say("arxiv:2501.00001", "Old", day)], today=day, live=True)
+    await library.prune(date(2026, 1, 1), [])
+
+    added = await library.add([say("arxiv:2501.00001", "Old", day)], today=day, live=True)
+
+    assert added.new == {"arxiv:2501.00001"}
+    assert [a.seq for a in await library.after(0, listed_from=day)] == [2]

@@ -12,6 +12,7 @@ import pytest
 
 from bot.delivery import Sender
 from bot.errors import ChannelGone, Unknown
+from bot.housekeeping import Housekeeping
 from bot.model import Caller, Channel, ChannelRef, Subscription
 from bot.ports import Health, Post, Rate, Served
 from bot.query import parse
@@ -91,9 +92,12 @@ class Running(World):
         self.sender = Sender(
             self.ledger, self.store, [self.board], lambda: served, lambda: self.now, self.sleep
         )
+        house = Housekeeping(
+            self.store, self.ledger, self.library, self.people, self.people, None, lambda: self.now
+        )
         self.service = Service(
             self.store, self.ledger, self.digests, self.sender, [self.board], lambda: served,
-            refresh, lambda: self.now, self.people, self.people, self.people,
+            refresh, lambda: self.now, self.people, self.people, house,
         )  # fmt: skip
 
     async def sleep(self, seconds: float) -> None:

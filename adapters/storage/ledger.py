@@ -19,6 +19,7 @@ from bot.model import ChannelRef
 from bot.ports import Closure, Delivery, Due, Gone, Outcome, Post, Served, State, Unsure
 
 KEPT = timedelta(days=90)  # design §6
+CHANGES_KEPT = timedelta(days=365)
 POSTED_KEPT = timedelta(days=400)
 
 _HERE = "platform = ? AND tenant = ? AND channel = ?"
@@ -379,6 +380,7 @@ def tidy(db: sqlite3.Connection, now: datetime) -> None:
                 (old,),
             )
         db.execute("DELETE FROM posted WHERE slot < ?", (_text(now - POSTED_KEPT),))
+        db.execute("DELETE FROM changes WHERE at < ?", (_text(now - CHANGES_KEPT),))
 
 
 # Rows

@@ -223,6 +223,21 @@ def _observe(db: sqlite3.Connection, records: Iterable[Record]) -> None:
     )
 
 
+def prune(db: sqlite3.Connection, before: date, spared: Collection[str]) -> int:
+    with transaction(db):
+        kept = set(owners(db, spared).values())
+        listed = db.execute("SELECT id FROM papers WHERE listed_on < ?", (before.isoformat(),))
+        doomed = [paper for (paper,) in listed if paper not in kept]
+        among = (_ids(doomed),)
+        claims = f"SELECT id FROM claims WHERE paper {_AMONG} UNION SELECT value FROM json_each(?)"
+        for table in ("upvotes", "listings"):
+            db.execute(f"DELETE FROM {table} WHERE claim IN ({claims})", among * 2)
+        db.execute(f"DELETE FROM links WHERE id {_AMONG}", among)
+        db.execute(f"DELETE FROM claims WHERE paper {_AMONG}", among)
+        _replace(db, _rows(db, doomed), {})
+    return len(doomed)
+
+
 def find(db: sqlite3.Connection, paper_id: str) -> Paper | None:
     canonical = owners(db, (paper_id,))[paper_id]
     query = f"SELECT {_PAPER} FROM papers WHERE id {_AMONG}"

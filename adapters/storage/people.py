@@ -38,6 +38,10 @@ def saved(db: sqlite3.Connection, person: Caller) -> list[str]:
     return [paper for (paper,) in rows]
 
 
+def all_saved(db: sqlite3.Connection) -> list[str]:
+    return [paper for (paper,) in db.execute("SELECT DISTINCT paper FROM shelf")]
+
+
 def vote(db: sqlite3.Connection, person: Caller, paper: str, value: int, at: datetime) -> int:
     key = (*_channel(person.ref), person.user)
     with transaction(db):

@@ -112,6 +112,9 @@ class Store:
     async def top(self, start: date, end: date, limit: int) -> list[tuple[date, Paper]]:
         return await self._do(papers.top, start, end, limit)
 
+    async def prune(self, before: date, spared: Collection[str]) -> int:
+        return await self._do(papers.prune, before, spared)
+
     async def background(self, n: int) -> list[Paper]:
         return await self._do(papers.background, n)
 
@@ -246,6 +249,9 @@ class Store:
 
     async def saved(self, person: Caller) -> list[str]:
         return await self._do(people.saved, person)
+
+    async def all_saved(self) -> list[str]:
+        return await self._do(people.all_saved)
 
     async def vote(self, person: Caller, paper_id: str, value: int, at: datetime) -> int:
         return await self._do(people.vote, person, paper_id, value, at)

@@ -25,6 +25,7 @@ from adapters.storage.schema import transaction
 from adapters.storage.sqlite import Store
 from bot.delivery import Sender
 from bot.digests import Digests
+from bot.housekeeping import Housekeeping
 from bot.model import Channel, ChannelRef, Origin, Paper, Record, Subscription
 from bot.ports import Due, Served
 from bot.query import parse
@@ -163,7 +164,7 @@ async def serve(folder: Path, count: int, result: Result) -> None:
         refresh = Refresh((), store, store, clock)
         service = Service(
             settings, store, digests, sender, [board], lambda: _SERVED, refresh, clock,
-            store, store, store,
+            store, store, Housekeeping(settings, store, store, store, store, None, clock),
         )  # fmt: skip
         _say(f"{count} channels and {result.papers} papers are there")
         heart = Heart()

@@ -36,6 +36,7 @@ from bot.announcements import why_empty
 from bot.delivery import Sender
 from bot.digests import Digests
 from bot.errors import HistoryUnreadable, Later, SourceUnavailable, Unknown
+from bot.housekeeping import Housekeeping
 from bot.model import Channel, ChannelRef, Origin, Paper, Record, Subscription
 from bot.ports import Batch, Due, Health, Post, Rate, Served, State
 from bot.query import parse
@@ -561,7 +562,8 @@ class Year:
         kept = self._store or self._memory[1]
         self._service = Service(
             self._settings, self._outbox, digests, sender, [self.board], lambda: _SERVED, refresh,
-            clock, kept, kept, kept,
+            clock, kept, kept,
+            Housekeeping(self._settings, self._outbox, self._store or self._library, kept, kept, None, clock),
         )  # fmt: skip
         await self._service.start()
 
