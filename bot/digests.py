@@ -163,12 +163,12 @@ class Digests:
         if len(slots) > FEW and documents:
             matching = await self._match([slot.channel for slot in slots], documents)
         for slot in slots:
-            seq = cursors[slot.channel.ref]
+            seq, listed_from = cursors[slot.channel.ref], slot.listed_from
             fresh = [
                 document
                 for arrival, document in zip(arrivals, documents, strict=True)
                 if arrival.seq > (end if seq is None else seq)
-                and (arrival.paper.listed_on or date.max) >= slot.listed_from
+                and (arrival.paper.listed_on or date.max) >= listed_from
             ]
             released = await self._ledger.released(slot.channel.ref)
             known = {document.paper.id for document in fresh}

@@ -317,6 +317,14 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True)
+class Planned:
+    """A slot that has had its turn. *why* says in words why there was no paper, else it is empty."""
+
+    at: datetime
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Closure:
     """Why and since when a channel takes no posts."""
 
@@ -345,15 +353,17 @@ class Outbox(Ledger, Protocol):
         cursor: int,
         next_due: Due | None = None,
         released: Collection[str] = (),
+        why: str = "",
     ) -> bool:
         """Put the posts into the outbox, their papers into ``posted``; move cursor and next slot on.
 
         *next_due* is None where the schedule is not concerned; *released* are the ids of
-        ``released`` that were candidates: they have had their second chance. Where this slot was
-        planned before, nothing is written: False.
+        ``released`` that were candidates: they have had their second chance. *why* says why there
+        is no paper, for who asks later. Where this slot was planned before, nothing is written:
+        False.
         """
 
-    async def last_slot(self, ref: ChannelRef) -> datetime | None:
+    async def last_slot(self, ref: ChannelRef) -> Planned | None:
         """The latest that was planned, with or without a post."""
 
     async def released(self, ref: ChannelRef) -> list[str]:

@@ -157,7 +157,7 @@ class Service:
             await self._outbox.set_next(fresh)
             return None
         planned = await self._outbox.last_slot(due.ref)
-        first = channel.schedule.next_due(planned) if planned else at
+        first = channel.schedule.next_due(planned.at) if planned else at
         return Slot(channel, last, missed_from=min(first or last, last))
 
     async def _keep(self, slot: Slot, plan: Plan) -> None:
@@ -169,7 +169,8 @@ class Service:
         posts = await self._posts(slot.channel, await self._with_button(digest))
         falls_silent = digest.quiet is not None and await self._falls_silent(slot)
         due = due_after(slot.channel, max(now, slot.at))
-        if await self._outbox.plan(ref, slot.at, posts, plan.cursor, due, plan.released):
+        why = digest.quiet.text if digest.quiet else ""
+        if await self._outbox.plan(ref, slot.at, posts, plan.cursor, due, plan.released, why):
             self.planned[digest.quiet.cause if digest.quiet else "posted"] += 1
             log.info("planned %d papers for %s", len(digest.cards), ref)
             if falls_silent:
@@ -213,7 +214,7 @@ class Service:
         if since is None or before is None:
             return False
         return is_long_quiet(schedule, since, slot.at) and not is_long_quiet(
-            schedule, since, before
+            schedule, since, before.at
         )
 
     async def reconcile(self) -> None:

@@ -97,7 +97,9 @@ class StatusAnswers:
         planned = await self._ledger.last_slot(channel.ref)
         since = await silent_since(channel.ref, self._ledger)
         details: list[Text] = []
-        if since and planned and is_long_quiet(channel.schedule, since, planned):
+        if planned and planned.why:
+            details.append(text("No paper on ", moment(planned.at, channel), f": {planned.why}"))
+        if since and planned and is_long_quiet(channel.schedule, since, planned.at):
             hint = Span("preview days:30", code=True)
             words = f"No paper in the last {QUIET_SLOTS} digests or more; "
             details.append(text(words, hint, " shows what came near."))

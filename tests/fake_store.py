@@ -13,7 +13,7 @@ from adapters.storage.settings import from_json, to_json
 from bot import delivery
 from bot.errors import UserError
 from bot.model import SUBSCRIPTIONS_PER_WORKSPACE, Channel, ChannelRef
-from bot.ports import Closure, Delivery, Due, Gone, Outcome, Post, Served, State, Unsure
+from bot.ports import Closure, Delivery, Due, Gone, Outcome, Planned, Post, Served, State, Unsure
 from tests.fakes import MemoryLedger, MemoryLibrary
 
 
@@ -121,7 +121,7 @@ class MemoryOutbox(MemoryLedger):
     def __init__(self, library: MemoryLibrary) -> None:
         super().__init__(library)
         self._rows: dict[str, Delivery] = {}
-        self._slots: set[tuple[ChannelRef, datetime]] = set()
+        self._slots: dict[tuple[ChannelRef, datetime], str] = {}
         self._due: dict[ChannelRef, Due] = {}
         self._released: defaultdict[ChannelRef, set[str]] = defaultdict(set)
         self._closed: dict[ChannelRef, Closure] = {}
@@ -155,11 +155,12 @@ class MemoryOutbox(MemoryLedger):
         cursor: int,
         next_due: Due | None = None,
         released: Collection[str] = (),
+        why: str = "",
     ) -> bool:
         slot = slot.astimezone(UTC)
         if (ref, slot) in self._slots:
             return False
-        self._slots.add((ref, slot))
+        self._slots[ref, slot] = why
         self._rows |= {d.key: d for d in delivery.planned(ref, slot, posts)}
         self._drop(ref, released)
         await self.record(ref, slot, [paper for post in posts for paper in post.papers], cursor)
@@ -167,8 +168,11 @@ class MemoryOutbox(MemoryLedger):
             self._due[ref] = next_due
         return True
 
-    async def last_slot(self, ref: ChannelRef) -> datetime | None:
-        return max((slot for planned, slot in self._slots if planned == ref), default=None)
+    async def last_slot(self, ref: ChannelRef) -> Planned | None:
+        slots = [
+            Planned(slot, why) for (planned, slot), why in self._slots.items() if planned == ref
+        ]
+        return max(slots, key=lambda planned: planned.at, default=None)
 
     async def released(self, ref: ChannelRef) -> list[str]:
         return sorted(set(map(self._library.canonical, self._released[ref])))
@@ -334,7 +338,10 @@ class MemoryOutbox(MemoryLedger):
             if d.slot >= old or d.state in under_way or d.slot == newest[d.ref]
         }
         latest = dict(sorted(self._slots))
-        self._slots = {(r, slot) for r, slot in self._slots if slot >= old or slot == latest[r]}
+        self._slots = {
+            (r, slot): why for (r, slot), why in self._slots.items()
+            if slot >= old or slot == latest[r]
+        }  # fmt: skip
         for slots in self._posted.values():
             for slot in [slot for slot in slots if slot < older]:
                 del slots[slot]

@@ -28,6 +28,7 @@ from bot.ports import (
     Library,
     Outbox,
     Outcome,
+    Planned,
     Post,
     Postponed,
     Sent,
@@ -604,7 +605,17 @@ async def test_the_latest_of_a_channel_is_kept_however_long_it_rests(place: Plac
     await place.outbox.tidy(later(days=500))
 
     assert [row.message_id for row in await place.outbox.deliveries(MAIN, 9)] == ["m2"]
-    assert await place.outbox.last_slot(MAIN) == later(days=1)
+    assert await place.outbox.last_slot(MAIN) == Planned(later(days=1))
+
+
+async def test_why_a_slot_held_no_paper_is_known_without_a_post(place: Place) -> None:
+    none = await place.outbox.last_slot(MAIN)
+    await place.plan(MAIN, SLOT, "arxiv:1")
+    await place.outbox.plan(MAIN, later(days=1), (), 1, why="412 seen, none matched.")
+
+    assert none is None
+    planned = await place.outbox.last_slot(MAIN)
+    assert planned == Planned(later(days=1), "412 seen, none matched.")
 
 
 # The file

@@ -621,3 +621,14 @@ async def test_a_workspace_that_was_left_a_month_ago_is_forgotten(running: Runni
 
     assert kept is not None
     assert await running.store.get(LAB) is None
+
+
+async def test_the_status_of_a_silent_channel_says_why_nothing_came(running: Running) -> None:
+    await running.open(lab(quiet="silent"))
+    await running.listed(paper(1, "A poem"), on=MONDAY.date())
+
+    await running.at(MONDAY)
+
+    assert running.board.posted == []
+    told = words(await running.say("status", replace(ANN, ref=LAB)))
+    assert "No paper on Mon 23 Nov 2026 09:00: 1 seen, none matched a subscription." in told

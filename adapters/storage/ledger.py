@@ -16,7 +16,7 @@ from adapters.storage.papers import owners
 from adapters.storage.schema import transaction
 from bot import delivery
 from bot.model import ChannelRef
-from bot.ports import Closure, Delivery, Due, Gone, Outcome, Post, Served, State, Unsure
+from bot.ports import Closure, Delivery, Due, Gone, Outcome, Planned, Post, Served, State, Unsure
 
 KEPT = timedelta(days=90)  # design §6
 CHANGES_KEPT = timedelta(days=365)
@@ -147,10 +147,11 @@ def plan(
     cursor: int,
     next_due: Due | None,
     released: Collection[str],
+    why: str,
 ) -> bool:
     with transaction(db):
-        row = (*_key(ref), _text(slot))
-        if not db.execute("INSERT OR IGNORE INTO slots VALUES (?, ?, ?, ?)", row).rowcount:
+        row = (*_key(ref), _text(slot), why)
+        if not db.execute("INSERT OR IGNORE INTO slots VALUES (?, ?, ?, ?, ?)", row).rowcount:
             return False
         db.executemany(_INSERT, [_row(d) for d in delivery.planned(ref, slot, posts)])
         _note_posted(db, ref, slot, [paper for post in posts for paper in post.papers])
@@ -161,9 +162,10 @@ def plan(
     return True
 
 
-def last_slot(db: sqlite3.Connection, ref: ChannelRef) -> datetime | None:
-    (slot,) = db.execute(f"SELECT max(slot) FROM slots WHERE {_HERE}", _key(ref)).fetchone()
-    return datetime.fromisoformat(slot) if slot else None
+def last_slot(db: sqlite3.Connection, ref: ChannelRef) -> Planned | None:
+    latest = f"SELECT slot, why FROM slots WHERE {_HERE} ORDER BY slot DESC LIMIT 1"
+    row = db.execute(latest, _key(ref)).fetchone()
+    return Planned(datetime.fromisoformat(row[0]), row[1]) if row else None
 
 
 def released(db: sqlite3.Connection, ref: ChannelRef) -> list[str]:

@@ -186,6 +186,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             platform TEXT, tenant TEXT, at TEXT NOT NULL,
             PRIMARY KEY (platform, tenant)
         ) WITHOUT ROWID""",
+        "ALTER TABLE slots ADD COLUMN why TEXT NOT NULL DEFAULT ''",  # there was no paper
     ),
 )
 

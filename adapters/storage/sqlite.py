@@ -26,6 +26,7 @@ from bot.ports import (
     Due,
     Health,
     Outcome,
+    Planned,
     Post,
     Revision,
     Served,
@@ -177,10 +178,11 @@ class Store:
         cursor: int,
         next_due: Due | None = None,
         released: Collection[str] = (),
+        why: str = "",
     ) -> bool:
-        return await self._do(ledger.plan, ref, slot, posts, cursor, next_due, released)
+        return await self._do(ledger.plan, ref, slot, posts, cursor, next_due, released, why)
 
-    async def last_slot(self, ref: ChannelRef) -> datetime | None:
+    async def last_slot(self, ref: ChannelRef) -> Planned | None:
         return await self._do(ledger.last_slot, ref)
 
     async def released(self, ref: ChannelRef) -> list[str]:

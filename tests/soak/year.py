@@ -216,6 +216,7 @@ class Standing:
     rhythm: list[datetime]  # the slots, those of a pause too
     since: datetime  # its slots until then are done with, or were not its slots
     cursor: int
+    ahead: datetime | None = None  # the slot that is waited for
     planned: datetime | None = None
     told_quiet: bool = False
     posted: set[str] = field(default_factory=set)
@@ -234,6 +235,7 @@ class Judge:
     def __init__(self, last: date) -> None:
         self._last = last
         self.standings: dict[ChannelRef, Standing] = {}
+        self._ahead: list[tuple[datetime, ChannelRef]] = []  # a heap; some are out of date
         self.arrived: list[Paper] = []
         self.listed: set[date] = set()  # days on which arXiv lists papers
         self.failing = False
@@ -247,21 +249,42 @@ class Judge:
         known = self.standings.get(channel.ref)
         if known is None:
             start = len(self.arrived)
-            self.standings[channel.ref] = Standing(channel, wish, slots, rhythm, now, start)
-            return
-        if known.slots != slots:
+            known = Standing(channel, wish, slots, rhythm, now, start)
+            self.standings[channel.ref] = known
+        elif known.slots != slots:
             known.since = now
         known.channel, known.wish, known.slots, known.rhythm = channel, wish, slots, rhythm
+        self._foresee(known, known.since)
+
+    def _foresee(self, standing: Standing, after: datetime) -> None:
+        n = bisect_right(standing.slots, after)
+        standing.ahead = standing.slots[n] if n < len(standing.slots) else None
+        if standing.ahead:
+            heappush(self._ahead, (standing.ahead, standing.channel.ref))
+
+    def jumped(self, now: datetime) -> None:
+        """The clock was set back: slots that are done with lie ahead once more."""
+        for standing in self.standings.values():
+            self._foresee(standing, now)
+
+    @property
+    def next_slot(self) -> datetime | None:
+        return self._ahead[0][0] if self._ahead else None
 
     def ticked(self, now: datetime) -> None:
         """All that was due must be planned by now."""
-        for standing in self.standings.values():
+        while self._ahead and self._ahead[0][0] <= now:
+            ahead, ref = heappop(self._ahead)
+            standing = self.standings[ref]
+            if standing.ahead != ahead:
+                continue
             for slot in standing.pending(now)[-1:]:
                 if now - slot <= _DAY:
                     self._wrong(standing, slot, now, "has no digest")
                 else:
                     self.seen["given over to the next slot"] += 1
                 standing.since = slot
+            self._foresee(standing, max(standing.since, now))
 
     def planned(
         self, ref: ChannelRef, slot: datetime, posts: Sequence[Post], now: datetime
@@ -423,10 +446,10 @@ class KeptOutbox(Store):
 
     async def plan(
         self, ref: ChannelRef, slot: datetime, posts: Sequence[Post], cursor: int,
-        next_due: Due | None = None, released: Collection[str] = (),
+        next_due: Due | None = None, released: Collection[str] = (), why: str = "",
     ) -> bool:  # fmt: skip
         self.world.reached("plan")
-        done = await super().plan(ref, slot, posts, cursor, next_due, released)
+        done = await super().plan(ref, slot, posts, cursor, next_due, released, why)
         self.world.planned(ref, slot, posts, done=done)
         return done
 
@@ -436,10 +459,10 @@ class ForgetfulOutbox(MemoryOutbox):
 
     async def plan(
         self, ref: ChannelRef, slot: datetime, posts: Sequence[Post], cursor: int,
-        next_due: Due | None = None, released: Collection[str] = (),
+        next_due: Due | None = None, released: Collection[str] = (), why: str = "",
     ) -> bool:  # fmt: skip
         self.world.reached("plan")
-        done = await super().plan(ref, slot, posts, cursor, next_due, released)
+        done = await super().plan(ref, slot, posts, cursor, next_due, released, why)
         self.world.planned(ref, slot, posts, done=done)
         return done
 
@@ -546,6 +569,7 @@ class Year:
         self._feed.now = self.now
         if self._path:
             db = open_owner(self._path)
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")  # nobody reads beside it
             db.execute("PRAGMA synchronous = OFF")  # power is not cut here, and the disk is slow
             self._store = KeptOutbox(db, ThreadPoolExecutor(1), self._path, clock)
             self._store.world = self
@@ -637,12 +661,8 @@ class Year:
 
     async def _step(self) -> None:
         """On to the next slot or event, and a few seconds more."""
-        slots = [
-            standing.slots[n]
-            for standing in self.judge.standings.values()
-            if (n := bisect_right(standing.slots, self.now)) < len(standing.slots)
-        ]
-        upcoming = min([self._end, *(at for at, _, _ in self._events[:1]), *slots])
+        slot = self.judge.next_slot if self._service else None
+        upcoming = min([self._end, *(at for at, _, _ in self._events[:1]), slot or self._end])
         self.now = max(self.now, upcoming) + self._chance.randrange(16) * timedelta(seconds=1)
         while self._events and self._events[0][0] <= self.now:
             await self._happen(heappop(self._events)[2])
@@ -657,6 +677,7 @@ class Year:
         elif what == "jump":
             self._latest = max(self._latest, self.now)
             self.now += self._chance.choice((-_HOUR, _HOUR))
+            self.judge.jumped(self.now)
             for n in range(1, 5):
                 self._at(self.now + n * 15 * _MINUTE, "look")
         elif self._service:
