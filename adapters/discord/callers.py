@@ -1,0 +1,90 @@
+"""Who asks and where, from what Discord sends with each interaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import discord
+
+from adapters.discord.servers import PERSONAL
+from bot import commands
+from bot.commands import Command
+from bot.errors import UserError
+from bot.model import Caller, ChannelRef, Role
+
+Interaction = discord.Interaction[discord.Client]
+
+# For everybody, as far as the channel lets its members (its setting ``who``); all else that changes
+# or posts takes the permission (design §12).
+_OF_MEMBERS = ("like", "dislike", "unvote", "share")
+
+
+def caller_of(interaction: Interaction) -> Caller:
+    """A thread belongs to its channel; in the bot's direct messages it is the person's own."""
+    user = interaction.user
+    person = str(user.id)
+    if interaction.guild_id is None:
+        own = ChannelRef("discord", PERSONAL, f"@{person}")
+        return Caller(own, person, role=Role.MANAGER, name=user.display_name)
+    ref = ChannelRef("discord", str(interaction.guild_id), _channel_of(interaction))
+    role = Role.MANAGER if may_manage(interaction.permissions) else Role.MEMBER
+    return Caller(ref, person, role=role, name=user.display_name)
+
+
+def _channel_of(interaction: Interaction) -> str:
+    channel = interaction.channel
+    if isinstance(channel, discord.Thread):
+        return str(channel.parent_id)
+    if channel is None:
+        raise UserError("Discord does not say which channel this is.", hint="Try it once more.")
+    return str(channel.id)
+
+
+def may_manage(has: discord.Permissions) -> bool:
+    return has.manage_channels or has.administrator
+
+
+def is_for_managers(command: Command) -> bool:
+    """Whether it takes the permission Manage Channels in a server."""
+    verb = commands.verb_of(command)
+    return verb.kind in (commands.CHANGE, commands.POST) and verb.name not in _OF_MEMBERS
+
+
+def fitted(caller: Caller, command: Command, interaction: Interaction) -> Caller:
+    """The caller as *command* needs it; raises UserError where it takes a manager.
+
+    What a button comes back to (``again``) is not known here: who is no manager gets to read alone.
+    """
+    if caller.role is Role.MEMBER:
+        if is_for_managers(command):
+            raise not_yours()
+        if commands.verb_of(command).name not in _OF_MEMBERS:
+            caller = replace(caller, role=Role.GUEST)
+    if isinstance(command, commands.Home | commands.ListSubscriptions):
+        return replace(caller, channels=_seen(interaction))
+    return caller
+
+
+def not_yours() -> UserError:
+    return UserError(
+        "Changing this channel takes the permission Manage Channels.",
+        hint="Ask somebody who manages the channel to do it. In a direct message with me you have a "
+        "channel of your own.",
+    )
+
+
+def _seen(interaction: Interaction) -> frozenset[str]:
+    """The channels of the server that the person may look into."""
+    guild, user = interaction.guild, interaction.user
+    if guild is None or not isinstance(user, discord.Member):
+        return frozenset({f"@{user.id}"})
+    return frozenset(
+        str(channel.id) for channel in guild.channels if channel.permissions_for(user).view_channel
+    ) | {f"@{user.id}"}
+
+
+def elsewhere(caller: Caller, channel: discord.app_commands.AppCommandChannel) -> Caller:
+    """The caller in another channel of the server; raises UserError where they cannot see it."""
+    if not channel.permissions.view_channel or caller.ref.tenant != str(channel.guild_id):
+        raise UserError("You cannot see that channel.", hint="Choose one that you may look into.")
+    return replace(caller, ref=replace(caller.ref, channel=str(channel.id)))

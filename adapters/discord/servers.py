@@ -1,0 +1,79 @@
+"""What the gateway has told of servers and their channels, for who posts there. Asks nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import discord
+
+from adapters.discord import permissions
+from bot.errors import Later
+from bot.model import ChannelRef
+
+PERSONAL = "@me"  # the tenant of personal channels
+OUTAGE = 60.0  # seconds until a server that is out of order is tried again
+FORUMS = (discord.ChannelType.forum.value, discord.ChannelType.media.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where posts go. What is not known about it is None."""
+
+    id: str
+    is_forum: bool = False
+    missing: tuple[str, ...] = ()  # permissions to post, as Discord calls them
+    may_read: bool | None = None  # what was posted
+    may_open_threads: bool | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)  # that a post may have: ids by names
+    threads: Mapping[str, str] = field(default_factory=dict)  # of a forum, mine and open: likewise
+
+
+def place_of(channel: Mapping[str, object]) -> Place:
+    """From a channel object of the REST API, which tells no permissions."""
+    tags = channel.get("available_tags")
+    listed = tags if isinstance(tags, list) else []
+    named = {tag["name"].casefold(): tag["id"] for tag in listed if not tag["moderated"]}
+    return Place(str(channel["id"]), channel.get("type") in FORUMS, tags=named)
+
+
+class Servers:
+    """*client* gives the connected one, None before there is any."""
+
+    def __init__(self, client: Callable[[], discord.Client | None]) -> None:
+        self._client = client
+
+    @property
+    def me(self) -> str | None:
+        """The bot's own user id, None as long as it is not known."""
+        client = self._client()
+        return str(client.user.id) if client and client.user else None
+
+    def place(self, ref: ChannelRef) -> Place | None:
+        """None where it is not known; raises Later where its server is out of order."""
+        client = self._client()
+        guild = client.get_guild(int(ref.tenant)) if client else None
+        if guild is None:
+            return None
+        if guild.unavailable:
+            raise Later("Discord says that this server is out of order", after=OUTAGE)
+        channel = guild.get_channel(int(ref.channel))
+        if channel is None or guild.me is None:
+            return None
+        has = channel.permissions_for(guild.me)
+        threads = not permissions.missing(has, permissions.THREADS)
+        wanted: tuple[str, ...] = permissions.POSTING
+        if isinstance(channel, discord.ForumChannel):
+            return Place(
+                ref.channel, True, permissions.missing(has, (*wanted, "send_messages_in_threads")),
+                has.read_message_history, threads,
+                {tag.name.casefold(): str(tag.id) for tag in channel.available_tags
+                 if not tag.moderated},
+                {thread.name: str(thread.id) for thread in channel.threads
+                 if thread.owner_id == guild.me.id and not thread.locked},
+            )  # fmt: skip
+        if isinstance(channel, discord.VoiceChannel | discord.StageChannel):
+            wanted = (*wanted, "connect")
+        return Place(
+            ref.channel, False, permissions.missing(has, wanted), has.read_message_history, threads
+        )

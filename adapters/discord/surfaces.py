@@ -1,0 +1,333 @@
+"""What people do on Discord, and how it is answered: commands, buttons, menus and forms.
+
+Buttons, menus and forms carry all that they mean in their ids, so they outlive the process.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import secrets
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import aiohttp
+import discord
+from discord import app_commands, ui
+
+from adapters.discord import permissions
+from adapters.discord.callers import Interaction, caller_of, fitted, is_for_managers
+from adapters.discord.completion import Completion
+from adapters.discord.core import Core
+from adapters.discord.replies import Replies
+from bot import commands, forms, identity
+from bot.answers import mistake
+from bot.commands import Command
+from bot.errors import UserError
+from bot.flood import Flood
+from bot.model import Caller
+from bot.views import Action, Form, Listing, Notice, PaperCard, Span, View, text
+
+log = logging.getLogger(__name__)
+
+FORM = "papers-form:"  # what the id of a form begins with; its command follows
+SETTINGS_FILE = 200_000  # bytes; 50 subscriptions take a tenth of it
+DOWNLOAD = 10.0  # seconds
+DRAFTS = 1_000  # forms with a mistake that are remembered until they are right
+PAPERS_OF_MESSAGE = 5  # that the menu of a message shows
+_LINK = re.compile(r"https?://[^\s<>|\[\]\"\\]+|\b(?:arxiv|doi):\s?[\w./-]+", re.IGNORECASE)
+_REPEATED = re.compile(r"#\d+\Z")  # tells two buttons of one sentence apart
+_SLOWLY = Notice(
+    text("That was a lot at once."), "info", hints=(text("Try it again in some seconds."),)
+)
+_NO_PAPER = Notice(
+    text("I see no paper in that message."),
+    "info",
+    hints=(text("A link to arXiv, alphaXiv or Hugging Face, or a DOI would be one."),),
+)
+_GONE = Notice(
+    text("This command is not what it was."),
+    "error",
+    hints=(text("Restart Discord (Ctrl+R), so that it learns the new one."),),
+)
+
+
+Work = Callable[[Caller], Awaitable[None]]
+
+
+class Surfaces:
+    def __init__(
+        self, core: Callable[[], Core], replies: Replies, completion: Completion, flood: Flood
+    ) -> None:
+        self._core = core
+        self._replies = replies
+        self._completion = completion
+        self._flood = flood
+        self._drafts: OrderedDict[tuple[Caller, str], Mapping[str, str]] = OrderedDict()
+        self._in_hand: set[asyncio.Task[Any]] = set()
+
+    async def drain(self, seconds: float) -> None:
+        """Let what is being answered be answered."""
+        waiting = self._in_hand - {asyncio.current_task()}
+        if waiting:
+            await asyncio.wait(waiting, timeout=seconds)
+
+    async def _handle(self, interaction: Interaction, work: Work) -> None:
+        """Do it, unless the person does too much. Whatever goes wrong, they get an answer."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("an interaction is handled by a task")
+        self._in_hand.add(task)
+        try:
+            asker = caller_of(interaction)
+            if self._flood.lets(asker.ref, asker.user):
+                await work(asker)
+            else:
+                await self._replies.say(interaction, _SLOWLY)
+        except UserError as error:
+            await self._replies.say(interaction, mistake(error))
+        except Exception as error:  # the edge: else the person would wait in vain
+            await self._apologise(interaction, error)
+        finally:
+            self._in_hand.discard(task)
+
+    async def asked(
+        self,
+        interaction: Interaction,
+        command: Callable[[], Command],
+        caller: Callable[[Caller], Caller] = lambda caller: caller,
+    ) -> None:
+        """Answer a request. It may turn out to be a mistake only when it is made."""
+
+        async def work(asker: Caller) -> None:
+            request = command()
+            asker = fitted(caller(asker), request, interaction)
+            if commands.opens_form(request):
+                await self._open(interaction, request, asker)
+            elif await self._replies.acknowledge(interaction):
+                await self._answer(interaction, request, asker)
+
+        await self._handle(interaction, work)
+
+    async def imported(self, interaction: Interaction, file: discord.Attachment) -> None:
+        """Settings come as a file, which is fetched once the person knows that it is worked on."""
+
+        async def work(asker: Caller) -> None:
+            asker = fitted(asker, commands.ConfigImport(""), interaction)
+            if file.size > SETTINGS_FILE:
+                raise _no_settings()
+            if await self._replies.acknowledge(interaction):
+                request = commands.ConfigImport(await _read(file))
+                await self._answer(interaction, request, asker)
+
+        await self._handle(interaction, work)
+
+    async def said(self, interaction: Interaction, sentence: str) -> None:
+        """A button was pressed, or an option chosen."""
+        await self.asked(interaction, lambda: commands.parse(_REPEATED.sub("", sentence)))
+
+    async def _answer(self, interaction: Interaction, request: Command, asker: Caller) -> None:
+        view = await self._core().answers.answer(request, asker)
+        self._completion.remember(asker.ref, view)
+        await self._replies.show(interaction, view, *self._warnings(interaction, request))
+
+    @staticmethod
+    def _warnings(interaction: Interaction, request: Command) -> tuple[Notice, ...]:
+        """Whoever sets a channel up is to know beforehand that nothing can be posted there."""
+        if interaction.guild_id is None or not is_for_managers(request):
+            return ()
+        if isinstance(interaction.channel, discord.Thread):  # what may be done in it tells nothing
+            return ()
+        missing = permissions.missing(interaction.app_permissions)
+        return (permissions.warning(missing),) if missing else ()
+
+    async def _open(self, interaction: Interaction, request: Command, asker: Caller) -> None:
+        form = await self._core().answers.answer(request, asker)
+        if isinstance(form, Form):
+            draft = self._drafts.get((asker, form.command), {})
+            filled = (replace(f, value=draft.get(f.name, f.value)) for f in form.fields)
+            form = replace(form, fields=tuple(filled))
+            await self._replies.open(interaction, form, FORM + form.command)
+        else:
+            await self._replies.say(interaction, form)
+
+    async def submitted(self, interaction: Interaction) -> None:
+        """A form was filled in."""
+        data: Any = interaction.data
+        command = data["custom_id"].removeprefix(FORM)
+        values = dict(_values(data["components"]))
+
+        async def work(asker: Caller) -> None:
+            opening = commands.Settings() if command == "set" else commands.OpenForm(command)
+            if await self._replies.acknowledge(interaction):
+                view = await self._filled(interaction, opening, command, values, asker)
+                await self._replies.show(interaction, view, *self._warnings(interaction, opening))
+
+        await self._handle(interaction, work)
+
+    async def _filled(
+        self,
+        interaction: Interaction,
+        opening: Command,
+        command: str,
+        values: Mapping[str, str],
+        asker: Caller,
+    ) -> View:
+        draft = asker, command
+        self._drafts.pop(draft, None)
+        try:
+            request = forms.from_form(command, values)
+            asker = fitted(asker, request, interaction)
+        except UserError as error:
+            view: View = mistake(error)
+        else:
+            view = await self._core().answers.answer(request, asker)
+            self._completion.remember(asker.ref, view)
+        if not isinstance(view, Notice) or view.kind != "error":
+            return view
+        self._drafts[draft] = values
+        if len(self._drafts) > DRAFTS:
+            self._drafts.popitem(last=False)
+        return await self._told(view, opening, asker)
+
+    async def _told(self, error: Notice, opening: Command, asker: Caller) -> Notice:
+        """The mistake with the name of its field, and a button to the form as it was filled in."""
+        form = await self._core().answers.answer(opening, asker)
+        labels = {f.name: f.label for f in form.fields} if isinstance(form, Form) else {}
+        message = error.message
+        if error.field in labels:
+            message = text(Span(labels[error.field], strong=True), ": ", *message)
+        sentence = f"form {opening.name}" if isinstance(opening, commands.OpenForm) else "settings"
+        return replace(
+            error, message=message, actions=(*error.actions, Action("Correct it", sentence))
+        )
+
+    async def about(self, interaction: Interaction) -> None:
+        """The menu of a message: the papers that it names."""
+        data: Any = interaction.data
+        papers = list(papers_in(data["resolved"]["messages"]))[:PAPERS_OF_MESSAGE]
+
+        async def work(asker: Caller) -> None:
+            if not papers:
+                await self._replies.say(interaction, _NO_PAPER)
+            elif await self._replies.acknowledge(interaction):
+                view = await self._shown(papers, asker)
+                self._completion.remember(asker.ref, view)
+                await self._replies.show(interaction, view)
+
+        await self._handle(interaction, work)
+
+    async def _shown(self, papers: Sequence[str], asker: Caller) -> View:
+        """Those that are here, and one that its source is asked for."""
+        cards: list[PaperCard] = []
+        left: list[str] = []
+        failed: View | None = None
+        remote = 1  # commands.md §2
+        for paper in papers:
+            if await self._core().library.find(paper) is None:
+                if not remote:
+                    left.append(identity.short_id(paper))
+                    continue
+                remote -= 1
+            view = await self._core().answers.answer(commands.Show(paper), asker)
+            if isinstance(view, Listing):
+                cards += view.cards
+            else:
+                failed = view
+        if not cards and failed:
+            return failed
+        notes = (text(f"Not looked up here: {', '.join(left)}."),) if left else ()
+        return Listing(text("About this message"), cards=tuple(cards), notes=notes)
+
+    async def failed(self, interaction: Interaction, error: app_commands.AppCommandError) -> None:
+        """A command that could not be run at all."""
+        if isinstance(error, app_commands.CommandNotFound | app_commands.CommandSignatureMismatch):
+            await self._replies.say(interaction, _GONE)
+        else:
+            await self._apologise(interaction, error)
+
+    async def _apologise(self, interaction: Interaction, error: Exception) -> None:
+        tag = secrets.token_hex(4)
+        log.error("an interaction failed (%s)", tag, exc_info=error)
+        notice = Notice(
+            text("Something went wrong here, and it is not your fault."),
+            "error",
+            hints=(text("The log has the details under ", Span(tag, code=True), "."),),
+        )
+        await self._replies.say(interaction, notice)
+
+
+async def _read(file: discord.Attachment) -> str:
+    try:
+        async with asyncio.timeout(DOWNLOAD):
+            return (await file.read()).decode()
+    except (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise UserError("Discord does not give me that file.", hint="Try it once more.") from error
+    except UnicodeDecodeError as error:
+        raise _no_settings() from error
+
+
+def _no_settings() -> UserError:
+    return UserError(
+        "That file holds no settings.",
+        hint="Take the one that /papers-admin config export gives.",
+        field="file",
+    )
+
+
+def _values(components: Any) -> Iterator[tuple[str, str]]:
+    """What was filled in, by the names of the fields; several choices with commas between."""
+    for component in components:
+        inner = component.get("components") or [component.get("component")]
+        if inner != [None]:
+            yield from _values(inner)
+        elif "values" in component:
+            yield component["custom_id"], ",".join(component["values"])
+        elif "custom_id" in component:
+            yield component["custom_id"], component.get("value") or ""
+
+
+def papers_in(value: Any) -> Iterator[str]:
+    """The ids of the papers that a message names by link or id, wherever in it."""
+    words = "\n".join(_strings(value))
+    ids = (identity.parse_id(link.rstrip("*_~`).,;:!?")) for link in _LINK.findall(words))
+    yield from dict.fromkeys(filter(None, ids))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for each in value.values():
+                yield from _strings(each)
+        case list():
+            for each in value:
+                yield from _strings(each)
+        case _:
+            pass
+
+
+def pressed(surfaces: Surfaces) -> type[ui.DynamicItem[Any]]:
+    """All buttons and menus of all messages, whoever sent them and when."""
+
+    class Pressed(ui.DynamicItem[ui.Item[Any]], template=r"papers:(?P<sentence>.*)"):
+        def __init__(self, item: ui.Item[Any], sentence: str) -> None:
+            super().__init__(item)
+            self._sentence = sentence
+
+        @classmethod
+        async def from_custom_id(
+            cls, interaction: Interaction, item: ui.Item[Any], match: re.Match[str], /
+        ) -> Pressed:
+            return cls(item, match["sentence"])
+
+        async def callback(self, interaction: Interaction) -> None:
+            data: Any = interaction.data
+            chosen = data.get("values") or [self._sentence]
+            await surfaces.said(interaction, chosen[0])
+
+    return Pressed

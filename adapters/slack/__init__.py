@@ -1,0 +1,1 @@
+"""Slack: digests, answers, forms and the home tab."""
