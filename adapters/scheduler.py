@@ -56,6 +56,7 @@ class Jobs:
         self.missed: Counter[str] = Counter()
         self._jobs = tuple(jobs)
         self._running: dict[asyncio.Future[None], str] = {}
+        self._overrun: set[str] = set()  # jobs whose run under way has kept others out
         self._watch: asyncio.TimerHandle | None = None
         # APScheduler tells of every run, and once more what our listeners tell
         logging.getLogger("apscheduler.executors").setLevel(logging.CRITICAL)
@@ -103,6 +104,7 @@ class Jobs:
         run = asyncio.ensure_future(job.run())
         self._running[run] = job.name
         run.add_done_callback(self._running.pop)
+        self._overrun.discard(job.name)
         await run
         self.done[job.name] += 1
 
@@ -123,7 +125,9 @@ class Jobs:
 
     def _missed(self, event: JobExecutionEvent | JobSubmissionEvent) -> None:
         self.missed[event.job_id] += 1
-        log.warning("The job %s was left out: its last run is still under way", event.job_id)
+        if event.job_id not in self._overrun:  # said once a run: a long round keeps many out
+            self._overrun.add(event.job_id)
+            log.warning("The job %s was left out: its last run is still under way", event.job_id)
 
 
 def _require_version_3() -> None:

@@ -36,8 +36,13 @@ _SOURCES = ("arxiv", "huggingface")  # journals are counted as one: their addres
 
 
 @asynccontextmanager
-async def serve(host: str, port: int, routes: Iterable[web.AbstractRouteDef]) -> AsyncIterator[str]:
-    """Answer while the context is open; port 0 is any free one. Gives the address, ``http://…``."""
+async def serve(
+    host: str, port: int, routes: Iterable[web.AbstractRouteDef], setting: str = "PAPERBOY_WEB"
+) -> AsyncIterator[str]:
+    """Answer while the context is open; port 0 is any free one. Gives the address, ``http://…``.
+
+    *setting* is how the variables of host and port begin, to name them where it fails.
+    """
     app = web.Application(client_max_size=LARGEST_REQUEST)
     app.add_routes(routes)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=DRAIN_SECONDS)
@@ -46,23 +51,23 @@ async def serve(host: str, port: int, routes: Iterable[web.AbstractRouteDef]) ->
         try:
             await web.TCPSite(runner, host, port).start()
         except OSError as error:
-            raise _closed(host, port, error) from error
+            raise _closed(host, port, setting, error) from error
         address, bound = runner.addresses[0][:2]
         yield f"http://[{address}]:{bound}" if ":" in address else f"http://{address}:{bound}"
     finally:
         await runner.cleanup()
 
 
-def _closed(host: str, port: int, error: OSError) -> PaperboyError:
+def _closed(host: str, port: int, setting: str, error: OSError) -> PaperboyError:
     if error.errno == errno.EADDRINUSE:
         return PaperboyError(
             f"The web port {port} is taken by another program.",
-            hint="Stop that program, or set PAPERBOY_WEB__PORT to another port (0: any free one).",
+            hint=f"Stop that program, or set {setting}__PORT to another port (0: any free one).",
         )
     reason = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return PaperboyError(
         f"The web port {port} of {host} cannot be opened: {reason or error}.",
-        hint="Set PAPERBOY_WEB__HOST to an address of this machine and PAPERBOY_WEB__PORT to a "
+        hint=f"Set {setting}__HOST to an address of this machine and {setting}__PORT to a "
         "port above 1023.",
     )
 

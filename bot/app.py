@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,17 @@ from bot.feedback_answers import FeedbackAnswers
 from bot.housekeeping import Housekeeping
 from bot.model import Caller, Channel, ChannelRef, Origin, Paper, Record, Subscription
 from bot.paper_answers import PaperAnswers
-from bot.ports import Clock, Page, PaperSearch, PaperSource, Publisher, Search
+from bot.platforms import Opened, Platform, platforms
+from bot.ports import (
+    Clock,
+    Installations,
+    Page,
+    PaperSearch,
+    PaperSource,
+    Publisher,
+    Search,
+    Served,
+)
 from bot.preview import Previews
 from bot.query import Query
 from bot.refresh import Refresh
@@ -81,6 +91,7 @@ class App:
     refresh: Refresh
     clock: Clock
     hosts: tuple[tuple[str, int], ...]  # of the sources
+    platforms: Sequence[Platform] = ()
 
     async def reach(self) -> str:
         """A first fetch, where a source can be reached in time; else why not, in words."""
@@ -114,10 +125,12 @@ async def open_app(
     readonly: bool = False,
     online: bool = False,
     publishers: Sequence[Publisher] = (),
+    posting: bool = False,
 ) -> AsyncIterator[App]:
     """Everything on one data folder. The owner of the folder locks it; readers work beside it.
 
-    Only *online* the sources can be asked. An outbox that is set replaces all *publishers*.
+    Only *online* the sources can be asked. *posting* serves the platforms of the settings; an
+    outbox that is set replaces them and all *publishers*.
     """
     folder = settings.data_dir
     async with AsyncExitStack() as stack:
@@ -140,27 +153,40 @@ async def open_app(
         )
         feedback = FeedbackAnswers(papers, digests, library, clock)
         refresh = Refresh(sources.fetch, library, library, clock)
+        installations = None
+        if settings.slack.is_many and posting:
+            installations = await _installations(settings, stack)
+        there: Sequence[Platform] = ()
         if settings.outbox_dir and not readonly:
             publishers = await _outboxes(settings.outbox_dir, clock, stack)
-        served = dict.fromkeys(publisher.platform for publisher in publishers)
+        elif posting:
+            shared = Opened(library, channels, installations, clock)
+            there = await platforms(settings, shared, stack)
+            publishers = [platform.publisher for platform in there]
+        always = dict.fromkeys(publisher.platform for publisher in publishers)
+
+        def served() -> Served:
+            return always | {each.publisher.platform: each.served() for each in there}
+
         sender = Sender(
-            library, channels, publishers, lambda: served, clock, asyncio.sleep,
+            library, channels, publishers, served, clock, asyncio.sleep,
             settle=timedelta(seconds=settings.delivery.settle_seconds),
         )  # fmt: skip
-        house = Housekeeping(channels, library, library, library, library, None, clock)
+        house = Housekeeping(channels, library, library, library, library, installations, clock)
         service = Service(
-            channels, library, digests, sender, publishers, lambda: served, refresh, clock,
+            channels, library, digests, sender, publishers, served, refresh, clock,
             library, library, house,
         )  # fmt: skip
         answers = Answers(
             channels, library, library, digests, papers, subscriptions, feedback, library, library,
-            service if settings.outbox_dir and not readonly else None, clock,
+            service if there or (settings.outbox_dir and not readonly) else None, clock,
         )  # fmt: skip
         at = settings.arxiv
         hosts = tuple(map(_port, (at.api_url, at.feed_url, settings.huggingface.endpoint)))
         yield App(
-            service, sender, library, channels, digests, papers, answers, refresh, clock, hosts
-        )
+            service, sender, library, channels, digests, papers, answers, refresh, clock, hosts,
+            there,
+        )  # fmt: skip
 
 
 @asynccontextmanager
@@ -182,6 +208,8 @@ async def serving(app: App, settings: Settings, *, fetching: bool) -> AsyncItera
     from adapters.scheduler import Job, Jobs
 
     await app.service.start()
+    for platform in app.platforms:
+        await platform.start(app.answers, app.sender)
     jobs = [
         Job("tick", TICK, app.service.tick),
         Job("send", SEND, app.service.send),
@@ -235,9 +263,29 @@ async def run_until_told(app: App, settings: Settings) -> None:
         async with serving(app, settings, fetching=True) as running:
             jobs.append(running)
             state["unready"] = ""
-            await told.wait()
+            await _first_of(told.wait(), *(platform.wait() for platform in app.platforms))
             state["unready"] = "stopping"
             log.info("stopping: what is in hand is finished first")
+
+
+async def _first_of(*waiting: Coroutine[Any, Any, object]) -> None:
+    """Until one of them has ended; raises what it raised."""
+    tasks = [asyncio.create_task(each) for each in waiting]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await task
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _installations(settings: Settings, stack: AsyncExitStack) -> Installations:
+    from adapters.storage.installations import TinyInstallations
+
+    keys = [key.get_secret_value() for key in settings.slack.encryption_keys]
+    return await stack.enter_async_context(await TinyInstallations.open(settings.data_dir, keys))
 
 
 async def _outboxes(folder: Path, clock: Clock, stack: AsyncExitStack) -> list[Publisher]:

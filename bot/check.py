@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import os
 import sys
@@ -9,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.app import DATABASE, SETTINGS, open_app
+from bot.app import DATABASE, SETTINGS, open_app, utc_now
 from bot.errors import PaperboyError
+from bot.platforms import credentials
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -28,8 +30,13 @@ class Line:
 async def examine(settings: Settings) -> list[Line]:
     there, line = _folder(settings.data_dir)
     lines = [_python(), _packages(), line]
-    if not there:
-        return lines
+    if there:
+        lines += await _storage(settings)
+    return lines + await _platforms(settings)
+
+
+async def _storage(settings: Settings) -> list[Line]:
+    lines = []
     try:
         async with open_app(settings, readonly=True) as app:
             papers = await app.library.count()
@@ -41,6 +48,30 @@ async def examine(settings: Settings) -> list[Line]:
     except PaperboyError as error:
         lines.append(Line("storage", False, f"{error.message} {error.hint}".strip()))
     return lines
+
+
+async def _platforms(settings: Settings) -> list[Line]:
+    """Those that are set up are asked; what is not set up is no fault."""
+    found: list[tuple[str, bool, str]] = []
+    if settings.outbox_dir:
+        found.append(("posts", True, f"all go into {settings.outbox_dir}, none to a platform"))
+    if settings.slack.mode:
+        from adapters.slack.examine import examine as examine_slack
+
+        found += await examine_slack(credentials(settings.slack), asyncio.sleep)
+        if settings.slack.is_many:
+            found.append(
+                ("Slack", True, f"workspaces add it at {settings.slack.public_url}/slack/install")
+            )
+    if settings.discord.token:
+        from adapters.discord.examine import examine as examine_discord
+
+        at = settings.discord
+        token = settings.discord.token.get_secret_value()
+        found += await examine_discord(at.api_url, token, at.server, utc_now)
+    if not found:
+        found.append(("platforms", True, "none is set up; `paperboy chat` needs none"))
+    return [Line(*each) for each in found]
 
 
 def _python() -> Line:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
+from adapters import logs
 from bot import machine
 from bot.commands import Find, parse_day
 from bot.errors import PaperboyError, UserError
@@ -39,7 +40,7 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 
 def main() -> NoReturn:
     """Run the command; a mistake is one plain line and an exit code, never a traceback."""
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logs.set_up(logging.WARNING)
     try:
         cli()
     except PaperboyError as error:
@@ -112,7 +113,7 @@ def chat(
 
 
 async def _chat(name: str | None, user: str | None) -> int:
-    logging.getLogger().setLevel(logging.ERROR)  # what a person has to know, the answers tell
+    logs.set_up(logging.ERROR)  # what a person has to know, the answers tell
     from adapters.terminal.chat import Pipe, Prompt, chat, post
     from adapters.terminal.render import Screen
     from adapters.terminal.session import ChannelSession, caller
@@ -148,17 +149,63 @@ def run() -> None:
 
 
 async def _serve() -> int:
-    logging.getLogger().setLevel(logging.INFO)
+    logs.set_up(logging.INFO, machine=not sys.stderr.isatty())
     from bot.app import open_app, run_until_told
 
     settings = _settings()
-    if settings.outbox_dir is None:
+    if not (settings.outbox_dir or settings.slack.mode or settings.discord.token):
         raise UserError(
             "There is nothing to post to.",
-            hint="Set PAPERBOY_OUTBOX_DIR to a folder to have all posts as lines of a file there.",
+            hint="Set the tokens of Slack or Discord (config/example.env has them all), or "
+            "PAPERBOY_OUTBOX_DIR to a folder to have all posts as lines of a file there.",
         )
-    async with open_app(settings, online=True) as app:
+    async with open_app(settings, online=True, posting=True) as app:
         await run_until_told(app, settings)
+    return 0
+
+
+@cli.command("slack-manifest", epilog="Example: paperboy slack-manifest > manifest.yaml")
+def slack_manifest(
+    http: Annotated[
+        str | None,
+        typer.Option(help="For HTTP mode: the public address, such as https://paperboy.example."),
+    ] = None,
+    many: Annotated[
+        bool, typer.Option("--many", help="Many workspaces add the app; goes with --http.")
+    ] = False,
+) -> None:
+    """Print what Slack has to know of the app: paste it at *Create New App, From a manifest*."""
+    from adapters.slack.manifest import as_yaml, manifest
+
+    if many and not http:
+        raise UserError("--many goes with --http.", hint="Write --http https://paperboy.example.")
+    if http and not http.startswith("https://"):
+        raise UserError(
+            f"“{http[:80]}” is no public address.", hint="Write --http https://paperboy.example."
+        )
+    typer.echo(as_yaml(manifest(http or "", many=many)), nl=False)
+
+
+@cli.command("discord-sync", epilog="Example: paperboy discord-sync")
+def discord_sync() -> None:
+    """Register the commands with Discord, where they have changed."""
+    _run(_discord_sync())
+
+
+async def _discord_sync() -> int:
+    from bot.app import utc_now
+    from bot.platforms import discord_client
+
+    settings = _settings()
+    if settings.discord.token is None:
+        raise UserError("There is no token.", hint="Set PAPERBOY_DISCORD__TOKEN.")
+    client = discord_client(settings.discord, settings.data_dir, utc_now)
+    try:
+        changed = await client.sync()
+    finally:
+        await client.aclose()
+    where = f"server {settings.discord.server}" if settings.discord.server else "all servers"
+    typer.echo(f"The commands are {'registered' if changed else 'as they were'} for {where}.")
     return 0
 
 

@@ -18,7 +18,16 @@ from bot.feedback import VOTED_PAPERS, learn, own_words
 from bot.keywords import Document
 from bot.model import Channel, ChannelRef, Learned
 from bot.ports import Clock, Health, Library, Outbox, Shelf, SourceHealth
-from bot.ranking import BACKGROUND, LINE, Background, Profile, Verdict, upvotes_reason
+from bot.ranking import (
+    BACKGROUND,
+    BACKGROUND_MIN,
+    LINE,
+    NO_PAST,
+    Background,
+    Profile,
+    Verdict,
+    upvotes_reason,
+)
 from bot.schedule import Schedule
 from bot.text import clip
 from bot.views import Digest, PaperCard, Quiet, text
@@ -118,6 +127,8 @@ class Digests:
     async def background(self) -> Background:
         """What channels are calibrated against. Once it is large, it stays until it is renewed."""
         count = await self._library.count()
+        if count < BACKGROUND_MIN:
+            return NO_PAST  # nothing can be calibrated against so few
         if self._background is None or self._background[0] < min(count, BACKGROUND):
             await self.renew()
         assert self._background  # noqa: S101  # for mypy

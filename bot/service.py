@@ -32,7 +32,7 @@ from bot.views import Action, Digest, Notice, Span, named, text
 log = logging.getLogger(__name__)
 
 TICK = 15.0  # seconds; reliability §2
-SEND = 5.0
+SEND = 1.0
 RECONCILE = 600.0
 HOUSEKEEPING = 6 * 3600.0
 CATCH_UP = timedelta(hours=24)  # design §12: later than that it waits for the next slot
@@ -45,9 +45,8 @@ _AT_ONCE = 500  # channels planned together
 def due_after(channel: Channel, after: datetime) -> Due:
     """The channel's next slot; a pause holds it back, or leaves none."""
     schedule, zone = channel.schedule, ZoneInfo(channel.schedule.zone)
-    fingerprint = schedule.fingerprint
+    fingerprint = _fingerprint(channel)
     if channel.paused:
-        fingerprint += f" paused {channel.paused_until or ''}"
         if channel.paused_until is None:
             return Due(channel.ref, None, fingerprint)
         end = datetime.combine(channel.paused_until, time(), zone).astimezone(UTC)
@@ -55,12 +54,17 @@ def due_after(channel: Channel, after: datetime) -> Due:
     return Due(channel.ref, schedule.next_due(after), fingerprint)
 
 
+def _fingerprint(channel: Channel) -> str:
+    """Of all that its next slot comes from."""
+    paused = f" paused {channel.paused_until or ''}" if channel.paused else ""
+    return channel.schedule.fingerprint + paused
+
+
 async def reschedule(channel: Channel, outbox: Outbox, now: datetime) -> None:
     """Note the next slot, where it is not known or the schedule has changed."""
     known = await outbox.next_due(channel.ref)
-    due = due_after(channel, now)
-    if known is None or known.fingerprint != due.fingerprint:
-        await outbox.set_next(due)
+    if known is None or known.fingerprint != _fingerprint(channel):
+        await outbox.set_next(due_after(channel, now))
 
 
 async def silent_since(ref: ChannelRef, outbox: Outbox) -> datetime | None:
@@ -150,11 +154,10 @@ class Service:
         if channel is None:
             await self._outbox.set_next(Due(due.ref, None, ""))
             return None
-        fresh = due_after(channel, now)
         at = due.at or now
         last = (at, *channel.schedule.slots_between(at, now))[-1]
-        if fresh.fingerprint != due.fingerprint or now - last > CATCH_UP:
-            await self._outbox.set_next(fresh)
+        if due.fingerprint != _fingerprint(channel) or now - last > CATCH_UP:
+            await self._outbox.set_next(due_after(channel, now))
             return None
         planned = await self._outbox.last_slot(due.ref)
         first = channel.schedule.next_due(planned.at) if planned else at

@@ -8,6 +8,7 @@ import os
 import re
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -37,6 +38,7 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "PAPERBOY_DATA_DIR": str(tmp_path / "data"),
         "PAPERBOY_OUTBOX_DIR": str(tmp_path / "posts"),
         "PAPERBOY_WEB__PORT": "0",
+        "PAPERBOY_ARXIV__DELAY_SECONDS": "0",
         "PAPERBOY_ARXIV__API_URL": NOWHERE,
         "PAPERBOY_ARXIV__FEED_URL": NOWHERE,
         "PAPERBOY_ARXIV__OAI_URL": NOWHERE,
@@ -74,14 +76,14 @@ class Running:
         self._process = process
         self.log = ""
 
-    async def until(self, words: str) -> str:
-        """Read the log until a line holds the words."""
+    async def until(self, pattern: str) -> str:
+        """Read the log until it holds the pattern; what that has found."""
         assert self._process.stderr
         async with asyncio.timeout(60):
             while line := (await self._process.stderr.readline()).decode():
                 self.log += line
-                if re.search(words, line):
-                    return line
+                if found := re.search(pattern, line):
+                    return found[0]
         raise AssertionError(self.log)
 
     async def end(self, by: signal.Signals = signal.SIGTERM) -> int:
@@ -117,7 +119,7 @@ async def test_what_is_due_is_posted_once_over_restarts(environment: dict[str, s
 
     await arrive(folder, 1)
     async with running(environment) as first:
-        address = (await first.until("the web port is")).split()[-1]
+        address = await first.until(r"(?<=the web port is )http://[\d.:]+")
         await first.until("posted 1 papers")
         async with aiohttp.ClientSession() as web, web.get(f"{address}/healthz") as answer:
             assert answer.status == 200
@@ -137,6 +139,31 @@ async def test_what_is_due_is_posted_once_over_restarts(environment: dict[str, s
     assert len({post["key"] for post in posts(environment)}) == 2
 
 
+async def test_a_stop_does_not_wait_for_a_source_that_does_not_answer(
+    environment: dict[str, str],
+) -> None:
+    asked, told = asyncio.Event(), asyncio.Event()
+
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.set()
+        await told.wait()
+        writer.close()
+
+    server = await asyncio.start_server(say_nothing, "127.0.0.1", 0)
+    async with server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        environment["PAPERBOY_ARXIV__FEED_URL"] = address
+        environment["PAPERBOY_HUGGINGFACE__ENDPOINT"] = address
+        async with running(environment) as alone, asyncio.timeout(60):
+            await asked.wait()
+            began = time.monotonic()
+            assert await alone.end() == 0
+            took = time.monotonic() - began
+        told.set()
+
+    assert took < 15
+
+
 async def test_a_digest_that_a_person_asks_for_is_posted_to_the_channel(
     environment: dict[str, str],
 ) -> None:
@@ -154,9 +181,10 @@ async def test_without_anything_to_post_to_it_says_what_to_do(
 ) -> None:
     del environment["PAPERBOY_OUTBOX_DIR"]
     async with running(environment) as alone:
-        line = await alone.until("paperboy:")
+        line = await alone.until("paperboy:.*")
 
-    assert "Set PAPERBOY_OUTBOX_DIR" in line
+    assert "There is nothing to post to." in line
+    assert "PAPERBOY_OUTBOX_DIR" in line
 
 
 async def test_what_is_due_appears_in_an_open_terminal_and_not_again(
