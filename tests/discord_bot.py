@@ -153,7 +153,7 @@ async def discord_bot(
         platform = DiscordPlatform(**{
             "token": server.token, "api_url": server.api_url, "gateway_url": server.gateway_url,
             "server": None, "clock": now, "sleep": sleep, "load_hash": kept.load,
-            "save_hash": kept.save, "ready_timeout": 0.05,
+            "save_hash": kept.save, "ready_timeout": 0.02,
         } | options)  # fmt: skip
 
         def served() -> dict[str, Collection[str] | None]:

@@ -17,6 +17,8 @@ HISTORY = "GET /channels/{channel_id}/messages"
 THREADS = "POST /channels/{channel_id}/threads"
 THREAD = "POST /channels/{channel_id}/messages/{message_id}/threads"
 CHANNEL = "GET /channels/{channel_id}"
+ACTIVE = "GET /guilds/{guild_id}/threads/active"
+ARCHIVE = "GET /channels/{channel_id}/threads/archived/public"
 DIRECT = "POST /users/@me/channels"
 CALLBACK = "POST /interactions/{interaction_id}/{interaction_token}/callback"
 ORIGINAL = "PATCH /webhooks/{webhook_id}/{webhook_token}/messages/@original"
@@ -162,6 +164,7 @@ async def test_a_channel_that_refuses_posts_is_closed_and_not_asked_again(
     assert await bot.world.ledger.released(bot.ref(bot.papers)) == ["arxiv:2611.00005"]
     (told,) = bot.server.messages(bot.server.dm(bot.ann))
     assert "I can no longer post in" in told.text()
+    assert [d for d in bot.server.dislikes if d.kind == "again"] == []
     assert why in read(told.text())
 
 
@@ -201,6 +204,44 @@ async def test_what_comes_before_a_post_is_tried_again(
     )
     assert len(posts(bot, channel)) == (1 if isinstance(place, User) else 2)
     assert len(bot.server.threads(bot.papers)) == (0 if isinstance(place, User) else 1)
+
+
+@pytest.mark.parametrize("fault", UNDECIDED)
+async def test_a_channel_that_is_not_known_yet_is_asked_for_again(
+    bot: DiscordBot, fault: Fault
+) -> None:
+    await bot.ask("papers-admin subscribe", query="graphs")
+    await bot.world.listed(*TODAYS)
+    before, bot.platform._known = bot.platform._known, None
+    bot.server.fault(CHANNEL, fault)
+    await bot.ask("papers-admin digest")
+    assert [d.state for d in await bot.deliveries(bot.papers)] == [State.READY]
+
+    bot.platform._known = before
+    await settle(bot)
+
+    assert len(posts(bot, bot.papers)) == 1
+
+
+@pytest.mark.parametrize("fault", [Fault.status(500), Fault.hang(), Fault.rate_limited(2.0)])
+@pytest.mark.parametrize("route", [ACTIVE, ARCHIVE], ids=["open threads", "archived threads"])
+async def test_threads_that_cannot_be_listed_resend_nothing(
+    bot: DiscordBot, fault: Fault, route: str
+) -> None:
+    forum = bot.server.add_channel(bot.lab, "reading", Kind.FORUM)
+    await bot.known()
+    bot.server.fault(THREADS, Fault.reset(after_effect=True))
+    await digest_now(bot, forum)
+    bot.server.fault(route, fault)
+
+    bot.pass_time(seconds=91)
+    await bot.service.send()
+    assert (await bot.deliveries(forum))[0].state is State.UNKNOWN
+    bot.pass_time(minutes=10)
+    await bot.service.send()
+
+    assert (await bot.deliveries(forum))[0].state is State.SENT
+    assert len(bot.server.sent(THREADS)) == 1
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.discord_bot import PAPERS, TODAYS, discord_bot, read
+from tests.discord_server import P
 
 
 async def test_a_server_from_the_invitation_to_the_goodbye() -> None:
@@ -98,3 +99,52 @@ async def test_in_direct_messages_a_person_has_a_channel_of_their_own() -> None:
         (digest,) = [m for m in bot.server.messages(own) if m.interaction is None]
         assert "Graph transformers" in read(digest.text())
         assert bot.server.dislikes == []
+
+
+async def test_a_channel_that_is_deleted_is_closed_and_its_owner_told() -> None:
+    async with discord_bot() as bot:
+        await bot.world.listed(*PAPERS)
+        await bot.ask("papers-admin subscribe", query="graphs")
+        other = bot.server.add_channel(bot.lab, "other")
+
+        bot.server.delete_channel(other)
+        bot.server.delete_channel(bot.papers)
+        await bot.known()
+
+        closure = await bot.world.ledger.gone(bot.ref(bot.papers))
+        assert closure is not None
+        assert closure.reason == "the channel was deleted"
+        (told,) = bot.server.messages(bot.server.dm(bot.ann))
+        assert "the channel was deleted" in told.text()
+        assert await bot.world.ledger.gone(bot.ref(other)) is None
+
+
+async def test_a_channel_that_becomes_private_is_left_with_a_word_to_its_owner() -> None:
+    async with discord_bot() as bot:
+        await bot.world.listed(*PAPERS)
+        await bot.ask("papers-admin subscribe", query="graphs")
+        await bot.ask("papers-admin schedule", days="daily", time="09:45", timezone="UTC")
+        await bot.world.listed(*TODAYS)
+        bot.server.overwrite(bot.papers, bot.lab.roles[bot.lab.id], deny=P.VIEW_CHANNEL)
+        await bot.known()
+
+        bot.pass_time(minutes=16)
+        await bot.deliver()
+        await bot.deliver()
+
+        (told,) = bot.server.messages(bot.server.dm(bot.ann))
+        assert "I lack the permission View Channel there" in told.text()
+        sent = bot.server.sent("POST /channels/{channel_id}/messages")
+        assert {each.params["channel_id"] for each in sent} == {bot.server.dm(bot.ann).id}
+        assert bot.server.dislikes == []
+
+
+async def test_the_menu_of_a_message_works_in_direct_messages_too() -> None:
+    async with discord_bot() as bot:
+        await bot.world.listed(*PAPERS)
+        own = bot.server.dm(bot.bob)
+        sent = bot.server.write(bot.bob, own, "https://arxiv.org/abs/2611.00002")
+
+        told = await bot.server.message_menu(bot.bob, sent, "About this paper")
+
+        assert "Graph networks for molecules" in read(told.text)

@@ -198,7 +198,9 @@ async def test_the_parts_of_a_long_digest_are_in_one_thread(
 
 
 async def test_a_tag_that_vanished_is_no_failure(bot: DiscordBot, forum: Channel) -> None:
-    bot.server.fault(THREADS, Fault.refused(404, 10087))
+    await bot.known()
+    bot.server.gateway.zombie()  # the bot is not told of it
+    bot.server.remove_tag(forum, forum.tags[0])
 
     await publish(bot, forum, digest(bot, labels=("inference",)))
 

@@ -27,7 +27,8 @@ def caller_of(interaction: Interaction) -> Caller:
         own = ChannelRef("discord", PERSONAL, f"@{person}")
         return Caller(own, person, role=Role.MANAGER, name=user.display_name)
     ref = ChannelRef("discord", str(interaction.guild_id), _channel_of(interaction))
-    role = Role.MANAGER if may_manage(interaction.permissions) else Role.MEMBER
+    has = interaction.permissions
+    role = Role.MANAGER if has.manage_channels or has.administrator else Role.MEMBER
     return Caller(ref, person, role=role, name=user.display_name)
 
 
@@ -38,10 +39,6 @@ def _channel_of(interaction: Interaction) -> str:
     if channel is None:
         raise UserError("Discord does not say which channel this is.", hint="Try it once more.")
     return str(channel.id)
-
-
-def may_manage(has: discord.Permissions) -> bool:
-    return has.manage_channels or has.administrator
 
 
 def is_for_managers(command: Command) -> bool:
@@ -57,20 +54,16 @@ def fitted(caller: Caller, command: Command, interaction: Interaction) -> Caller
     """
     if caller.role is Role.MEMBER:
         if is_for_managers(command):
-            raise not_yours()
+            raise UserError(
+                "Changing this channel takes the permission Manage Channels.",
+                hint="Ask somebody who manages the channel to do it. In a direct message with me "
+                "you have a channel of your own.",
+            )
         if commands.verb_of(command).name not in _OF_MEMBERS:
             caller = replace(caller, role=Role.GUEST)
     if isinstance(command, commands.Home | commands.ListSubscriptions):
         return replace(caller, channels=_seen(interaction))
     return caller
-
-
-def not_yours() -> UserError:
-    return UserError(
-        "Changing this channel takes the permission Manage Channels.",
-        hint="Ask somebody who manages the channel to do it. In a direct message with me you have a "
-        "channel of your own.",
-    )
 
 
 def _seen(interaction: Interaction) -> frozenset[str]:

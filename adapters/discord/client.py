@@ -201,8 +201,8 @@ class DiscordPlatform:
         async def on_ready() -> None:
             self._known = client
             log.info("connected to Discord, in %d servers", len(client.guilds))
-            await self._guilds.compare({str(guild.id) for guild in client.guilds})
             self.connected.set()
+            await self._guilds.compare({str(guild.id) for guild in client.guilds})
 
         @client.event
         async def on_guild_join(guild: discord.Guild) -> None:

@@ -19,7 +19,7 @@ from adapters.discord.callers import Interaction, elsewhere
 from adapters.discord.completion import Completion
 from adapters.discord.surfaces import Surfaces
 from bot import commands, query as language
-from bot.commands import Command, Subscribe
+from bot.commands import Command, Subscribe, Verb
 from bot.errors import UserError
 
 PING_ABOVE = 60  # points, where nobody says
@@ -95,12 +95,16 @@ Short = Range[str, 1, 40]
 Page = Range[int, 1, 1000]
 
 
+def _verb(name: str) -> Verb:
+    found = commands.find_verb(name)
+    if found is None:
+        raise ValueError(f"there is no verb {name}")
+    return found
+
+
 def _of(verb: str) -> str:
     """The verb's line in the table."""
-    found = commands.find_verb(verb)
-    if found is None:
-        raise ValueError(f"there is no verb {verb}")
-    return found.summary
+    return _verb(verb).summary
 
 
 def _describe(*options: str) -> Callable[[T], T]:
@@ -109,15 +113,12 @@ def _describe(*options: str) -> Callable[[T], T]:
 
 def request(verb: str, words: str | None = None, **options: object) -> Command:
     """What the verb makes of typed options; None and False stand for one that was not given."""
-    found = commands.find_verb(verb)
-    if found is None:
-        raise ValueError(f"there is no verb {verb}")
     given = {
         name: "yes" if value is True else f"{value}"
         for name, value in options.items()
         if value is not None and value is not False
     }
-    return found.build(language.clean(words or ""), given)
+    return _verb(verb).build(language.clean(words or ""), given)
 
 
 Ask = Callable[..., Awaitable[None]]  # interaction, verb, words, and options by name

@@ -28,16 +28,22 @@ log = logging.getLogger(__name__)
 
 PER_SECOND = 40.0  # design §12: Discord takes 50 in all, commands and look-ups included
 PAGE = 100  # messages or threads of one answer
-TAGS = 5  # at most, of a post in a forum
 PATIENCE = 3.0  # seconds that a look-up waits for the next page
 UNEXPLAINED = 300.0  # seconds until the next try, where Discord gives no reason of its own
 
 # Discord's codes (topics/opcodes-and-status-codes)
-UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_TAG, TAG_REQUIRED = 10003, 10008, 10087, 40067
+UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_TAG = 10003, 10008, 10087
 MISSING_ACCESS, NO_DIRECT_MESSAGES, MISSING_PERMISSIONS = 50001, 50007, 50013
 MALFORMED, ARCHIVED = 50035, 50083
 THREAD_EXISTS, THREAD_LOCKED = 160004, 160005
 THREAD_CLOSED = (UNKNOWN_CHANNEL, THREAD_LOCKED, MISSING_PERMISSIONS)
+REASONS = {
+    UNKNOWN_CHANNEL: "the channel was deleted",
+    MISSING_ACCESS: permissions.lacking(["View Channel"]),
+    NO_DIRECT_MESSAGES: "Discord lets me send no direct message to this person",
+    MISSING_PERMISSIONS: "Discord says that I lack a permission there; posting takes View Channel "
+    "and Send Messages",
+}
 
 Message = dict[str, Any]
 
@@ -82,7 +88,8 @@ class DiscordPublisher:
     async def _place(self, ref: ChannelRef) -> Place:
         """Raises Later or ChannelGone."""
         if ref.tenant == PERSONAL:
-            return Place(await self._direct_channel(ref.channel.removeprefix("@")), may_read=True)
+            direct = await self._direct_channel(ref, ref.channel.removeprefix("@"))
+            return Place(direct, may_read=True)
         if place := self._servers.place(ref):
             return place
         try:
@@ -92,13 +99,13 @@ class DiscordPublisher:
         except Unknown as error:
             raise Later(error.message) from error
 
-    async def _direct_channel(self, user: str) -> str:
+    async def _direct_channel(self, ref: ChannelRef, user: str) -> str:
         if user not in self._direct:
             body = {"recipient_id": user}
             try:
                 opened = await self._rest.request("POST", "/users/@me/channels", body)
             except Refused as refused:
-                raise ChannelGone(f"Discord opens no direct message: {refused.words}") from refused
+                raise self._refusal(ref, refused) from refused
             except Unknown as error:  # a channel, perhaps; but no post
                 raise Later(error.message) from error
             self._direct[user] = _id(opened)
@@ -115,17 +122,19 @@ class DiscordPublisher:
             except Refused as refused:
                 if refused.code not in THREAD_CLOSED:
                     raise
-        wanted = {label.casefold() for label in frozen["labels"]}
-        tags = [tag for name, tag in place.tags.items() if name in wanted]
-        body = {"name": frozen["name"], "applied_tags": tags[:TAGS], "message": message}
-        path = f"/channels/{place.id}/threads"
+        path, labels = f"/channels/{place.id}/threads", frozen["labels"]
+        body = {
+            "name": frozen["name"],
+            "applied_tags": place.tags_for(labels),
+            "message": message,
+        }
         try:
             opened = await self._accepted(path, body)
         except Refused as refused:
-            if refused.code not in (UNKNOWN_TAG, TAG_REQUIRED):
+            if refused.code != UNKNOWN_TAG:
                 raise
-            body["applied_tags"] = list(place.tags.values())[: refused.code == TAG_REQUIRED]
-            opened = await self._accepted(path, body)
+            place = place_of(await self._rest.request("GET", f"/channels/{place.id}"))
+            opened = await self._accepted(path, body | {"applied_tags": place.tags_for(labels)})
         thread = _id(opened)  # and of its first message
         return f"{thread}/{thread}"
 
@@ -182,23 +191,13 @@ class DiscordPublisher:
             body = render.without_buttons(body)
         return _object(await self._rest.request("POST", path, body))
 
-    def _refusal(self, ref: ChannelRef, refused: Refused) -> PaperboyError:
+    @staticmethod
+    def _refusal(ref: ChannelRef, refused: Refused) -> PaperboyError:
         """Why no post was made, in words for the channel's owner."""
         if not refused.code:  # 401, 405 …: it concerns no channel
             return Later(f"Discord answered {refused.words}", after=UNEXPLAINED)
-        match refused.code:
-            case 10003:
-                return ChannelGone("the channel was deleted")
-            case 50001:
-                return ChannelGone(permissions.lacking(["View Channel"]))
-            case 50007:
-                return ChannelGone("Discord lets me send no direct message to this person")
-            case 50013:
-                place = self._servers.place(ref)
-                names = (place.missing if place else ()) or ("Send Messages",)
-                return ChannelGone(permissions.lacking(names))
-            case _:
-                pass
+        if refused.code in REASONS:
+            return ChannelGone(REASONS[refused.code])
         log.error("Discord refused a post to %s: %s %s", ref, refused, refused.faults)
         return ChannelGone(f"Discord refuses the post: {refused.words.rstrip('.')}")
 
@@ -310,7 +309,7 @@ class DiscordPublisher:
 
     async def tell(self, ref: ChannelRef, user: str, notice: Notice) -> None:
         try:
-            channel = await self._direct_channel(user)
+            channel = await self._direct_channel(ref, user)
             for message in render.messages(notice):
                 await self._post(channel, message, _nonce(user, message))
         except Refused as refused:

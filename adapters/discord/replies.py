@@ -29,6 +29,7 @@ WAITS = (0.5, 1.0, 2.0, 4.0, 8.0)  # between attempts at an edit
 Payload = dict[str, Any]
 
 _ANSWERED = "answered"
+_NOTHING = Notice(text("There is nothing to show."), "info")
 _UNSHOWN = Notice(
     text("Discord could not show the answer. That is a fault of mine; the log has the details."),
     "error",
@@ -99,6 +100,8 @@ class Replies:
                 messages.append(_file(view, interaction.filesize_limit))
             else:
                 messages += ((message, {}) for message in render.messages(view))
+        if not messages:
+            messages.append((render.messages(_NOTHING)[0], {}))
         try:
             for number, (message, files) in enumerate(messages):
                 if number:
@@ -122,7 +125,7 @@ class Replies:
             except (Later, Unknown) as error:
                 if wait is None:
                     raise
-                await self._sleep(error.after if isinstance(error, Later) else wait)
+                await self._sleep(max(wait, error.after if isinstance(error, Later) else 0.0))
             else:
                 return
 

@@ -45,12 +45,13 @@ class Rest:
         self._token = token
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
         self._resting: dict[str, datetime] = {}  # until when, by method and path; "": all of them
 
     async def aclose(self) -> None:
+        self._closed = True
         if self._session:
             await self._session.close()
-            self._session = None
 
     async def request(
         self,
@@ -65,6 +66,8 @@ class Rest:
 
         Raises Later where nothing was done, Refused, and Unknown where nobody can know.
         """
+        if self._closed:
+            raise Later("Paperboy is being stopped")
         self._check_rest(method, path)
         try:
             async with self._opened().request(

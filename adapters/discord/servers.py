@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import discord
@@ -13,6 +13,8 @@ from bot.model import ChannelRef
 
 PERSONAL = "@me"  # the tenant of personal channels
 OUTAGE = 60.0  # seconds until a server that is out of order is tried again
+TAGS = 5  # of a forum's post, at most
+REQUIRE_TAG = 1 << 4  # flag of a forum
 FORUMS = (discord.ChannelType.forum.value, discord.ChannelType.media.value)
 
 
@@ -26,7 +28,14 @@ class Place:
     may_read: bool | None = None  # what was posted
     may_open_threads: bool | None = None
     tags: Mapping[str, str] = field(default_factory=dict)  # that a post may have: ids by names
+    requires_tag: bool = False
     threads: Mapping[str, str] = field(default_factory=dict)  # of a forum, mine and open: likewise
+
+    def tags_for(self, labels: Iterable[str]) -> list[str]:
+        """Those that are called so; where there must be one and none is, the first one."""
+        wanted = {label.casefold() for label in labels}
+        found = [tag for name, tag in self.tags.items() if name in wanted]
+        return found[:TAGS] or list(self.tags.values())[: int(self.requires_tag)]
 
 
 def place_of(channel: Mapping[str, object]) -> Place:
@@ -34,7 +43,10 @@ def place_of(channel: Mapping[str, object]) -> Place:
     tags = channel.get("available_tags")
     listed = tags if isinstance(tags, list) else []
     named = {tag["name"].casefold(): tag["id"] for tag in listed if not tag["moderated"]}
-    return Place(str(channel["id"]), channel.get("type") in FORUMS, tags=named)
+    required = int(str(channel.get("flags") or 0)) & REQUIRE_TAG
+    return Place(
+        str(channel["id"]), channel.get("type") in FORUMS, tags=named, requires_tag=bool(required)
+    )
 
 
 class Servers:
@@ -69,6 +81,7 @@ class Servers:
                 has.read_message_history, threads,
                 {tag.name.casefold(): str(tag.id) for tag in channel.available_tags
                  if not tag.moderated},
+                channel.flags.require_tag,
                 {thread.name: str(thread.id) for thread in channel.threads
                  if thread.owner_id == guild.me.id and not thread.locked},
             )  # fmt: skip
