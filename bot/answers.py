@@ -10,7 +10,7 @@ from typing import Protocol
 from zoneinfo import ZoneInfo
 
 from bot import commands, identity
-from bot.cards import actions, card
+from bot.cards import card, whole
 from bot.commands import CHANGE, POST, Command
 from bot.digests import Digests, Plan, parse_when
 from bot.errors import PaperboyError, UserError
@@ -30,7 +30,6 @@ from bot.views import (
     Document,
     Listing,
     Notice,
-    PaperCard,
     Row,
     Span,
     Text,
@@ -175,6 +174,8 @@ class Answers:
                 kept = await self._papers.again(command)
                 await self._permit(kept, caller)
                 return await self._do(kept, caller)
+            case commands.About(papers):
+                return await self._papers.about(papers)
             case commands.These():
                 return await self._papers.these(command)
             case commands.Similar(paper):
@@ -222,14 +223,7 @@ class Answers:
     # papers
 
     async def _show(self, words: str) -> View:
-        paper = await self._papers.paper(words)
-        shown = PaperCard(
-            paper,
-            abstract=text(paper.abstract or "Its abstract is not known here."),
-            gist=text(paper.summary),
-            actions=actions(paper)[:1],
-        )
-        return Listing((), cards=(shown,))
+        return Listing((), cards=(whole(await self._papers.paper(words)),))
 
     async def _why(self, words: str, caller: Caller) -> View:
         paper = await self._papers.paper(words)
@@ -393,7 +387,7 @@ class Answers:
         )
 
     async def _erase(self, caller: Caller, *, sure: bool) -> View:
-        own = replace(caller.ref, channel=f"@{caller.user}")
+        own = caller.own
         if not sure:
             return Notice(
                 text(
@@ -417,7 +411,7 @@ def _value(channel: Channel, name: str) -> str:
 def may_change(who: str, caller: Caller) -> bool:
     """Whether the channel's *who* lets the caller change settings and post; nobody by default."""
     if caller.ref.channel.startswith("@"):
-        return caller.ref.channel == f"@{caller.user}"
+        return caller.ref == caller.own
     if caller.role is Role.MANAGER:
         return True
     match who:

@@ -25,6 +25,16 @@ def card(verdict: Verdict) -> PaperCard:
     )
 
 
+def whole(paper: Paper) -> PaperCard:
+    """With its abstract, unscored."""
+    return PaperCard(
+        paper,
+        abstract=text(paper.abstract or "Its abstract is not known here."),
+        gist=text(paper.summary),
+        actions=actions(paper)[:1],
+    )
+
+
 def actions(paper: Paper) -> tuple[Action, ...]:
     """What can be asked about it, the likeliest first: a renderer with little room folds the rest."""
     short = identity.short_id(paper.id)

@@ -200,6 +200,13 @@ class These:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """The papers that a message names; who asks does not type it."""
+
+    papers: tuple[str, ...]  # canonical ids
+
+
+@dataclass(frozen=True, slots=True)
 class OpenForm:
     """One of FORMS, to be filled in."""
 
@@ -262,7 +269,7 @@ Command = (
     | Settings | SetOptions | DigestNow | SetSchedule | Pause | Resume | ConfigUndo | Status
     | Find | Top | Similar | Save | Unsave | Saved | Share | Home | Export | ConfigExport
     | ConfigImport | EraseMe | Again | Like | Dislike | Unvote | ShowLearned | Forget
-    | Resend | GiveUp | These | OpenForm
+    | Resend | GiveUp | These | OpenForm | About
 )  # fmt: skip
 
 Options = Mapping[str, str]
@@ -637,7 +644,7 @@ _BY_TYPE = {
     Top: _NAMES["top"], Similar: _NAMES["similar"], Save: _NAMES["save"],
     Unsave: _NAMES["unsave"], Saved: _NAMES["saved"], Share: _NAMES["share"],
     Home: _NAMES["home"], Export: _NAMES["export"], ConfigExport: _NAMES["config"],
-    ConfigImport: _NAMES["config"], EraseMe: _NAMES["erase"], Again: _AGAIN, These: _THESE,
+    ConfigImport: _NAMES["config"], EraseMe: _NAMES["erase"], Again: _AGAIN, These: _THESE, About: _NAMES["show"],
     Like: _NAMES["like"], Dislike: _NAMES["dislike"], Unvote: _NAMES["unvote"],
     ShowLearned: _NAMES["learned"], Forget: _NAMES["forget"],
     Resend: _NAMES["resend"], GiveUp: _NAMES["giveup"],

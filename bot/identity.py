@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlsplit
 
@@ -104,6 +106,30 @@ def parse_id(text: str) -> str | None:
     if re.fullmatch(r"(title|link):[0-9a-f]{16}", text):
         return text
     return arxiv_id(_bare(_LISTING.sub("", text))) or doi_id(text) or _from_url(text)
+
+
+_NAMED = re.compile(r"https?://[^\s<>|\[\]\"\\]+|\b(?:arxiv|doi):\s?[\w./-]+", re.IGNORECASE)
+
+
+def named_in(message: object) -> list[str]:
+    """The canonical ids of the papers that a message names by link or id, wherever in its JSON."""
+    words = html.unescape("\n".join(_strings(message)))
+    ids = (parse_id(link.rstrip("*_~`).,;:!?")) for link in _NAMED.findall(words))
+    return list(dict.fromkeys(filter(None, ids)))
+
+
+def _strings(value: object) -> Iterator[str]:
+    match value:
+        case str():
+            yield value
+        case dict():
+            for each in value.values():
+                yield from _strings(each)
+        case list():
+            for each in value:
+                yield from _strings(each)
+        case _:
+            pass
 
 
 def _bare(text: str) -> str:

@@ -119,6 +119,7 @@ class Caller:
 
     *name* is what others call the person; empty where that is the same as *user*. *channels* are
     the ids of those that the person sees, None where all of them are for everybody to see.
+    *home* is the tenant that the person belongs to, where one is known on all servers alike.
     """
 
     ref: ChannelRef
@@ -127,6 +128,12 @@ class Caller:
     role: Role = Role.MANAGER
     name: str = ""
     channels: frozenset[str] | None = None
+    home: str = ""
+
+    @property
+    def own(self) -> ChannelRef:
+        """The person's own channel; its tenant is that of what they keep."""
+        return ChannelRef(self.ref.platform, self.home or self.ref.tenant, f"@{self.user}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from bot import citations, commands, identity
-from bot.cards import actions, gist, highlighted
+from bot.cards import actions, gist, highlighted, whole
 from bot.digests import Plan
 from bot.errors import SourceUnavailable, UserError
 from bot.model import Caller, Channel, Origin, Paper, Record
@@ -19,6 +19,7 @@ from bot.views import Action, Digest, Document, Listing, Notice, PaperCard, Span
 
 FEW = 3  # hits under which the sources themselves are offered
 _PAGE = 10
+_NAMED = 5  # papers of one message that are shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +193,31 @@ class PaperAnswers:
         title = text(f"{first + 1} to {first + len(shown)} of {len(command.papers)} more")
         cards = tuple(_card(paper, ()) for paper in found)
         return Listing(title, cards=cards, actions=buttons)
+
+    async def about(self, ids: Sequence[str]) -> View:
+        """Those that are here, and one that its source is asked for (commands.md §2)."""
+        if not ids:
+            raise UserError(
+                "This message names no paper.",
+                hint="I know links to arXiv, Hugging Face and DOIs, and ids such as arXiv:2509.04664.",
+            )
+        cards: list[PaperCard] = []
+        left: list[str] = []
+        asked = False
+        for paper_id in ids[:_NAMED]:
+            found = await self._library.find(paper_id)
+            if found is None and not asked:
+                found, asked = await self._lookup(paper_id), True
+            if found:
+                cards.append(whole(found))
+            else:
+                left.append(identity.short_id(paper_id))
+        if not cards:
+            raise UserError(
+                f"{', '.join(left)} could not be looked up now.", hint="Try again in a minute."
+            )
+        notes = (text(f"Not looked up here: {', '.join(left)}."),) if left else ()
+        return Listing(text("About this message"), cards=tuple(cards), notes=notes)
 
     async def similar(self, words: str) -> View:
         paper = await self.paper(words)

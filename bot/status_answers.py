@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -111,7 +110,7 @@ class StatusAnswers:
 
     async def home(self, caller: Caller) -> View:
         """What is a person's own, and what they look after."""
-        own = replace(caller.ref, channel=f"@{caller.user}")
+        own = caller.own
         mine = await self._store.get(own)
         here = (caller.ref.platform, caller.ref.tenant)
         managed = [

@@ -413,7 +413,7 @@ def _letters(words: str) -> str:
 def sees(caller: Caller, ref: ChannelRef) -> bool:
     """Whether it is the person's own channel, or one that they are a member of."""
     if ref.channel.startswith("@"):
-        return ref.channel == f"@{caller.user}"
+        return ref == caller.own
     return caller.channels is None or ref.channel in caller.channels
 
 

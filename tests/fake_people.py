@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.model import Caller, ChannelRef
@@ -25,7 +24,7 @@ class MemoryPeople:
         self._departures: dict[tuple[str, str], datetime] = {}
 
     def _of(self, person: Caller) -> dict[str, datetime]:
-        key = person.ref.platform, person.ref.tenant, person.user
+        key = person.ref.platform, person.own.tenant, person.user
         return self._shelf.setdefault(key, {})
 
     async def put(self, person: Caller, paper_id: str, at: datetime) -> bool:
@@ -80,13 +79,13 @@ class MemoryPeople:
 
     async def erase(self, person: Caller) -> None:
         self._of(person).clear()
-        at = person.ref.platform, person.ref.tenant, person.user
         self._votes = {
             (ref, user, paper): vote
             for (ref, user, paper), vote in self._votes.items()
-            if (ref.platform, ref.tenant, user) != at
+            if (ref.platform, user) != (person.ref.platform, person.user)
+            or (not person.home and ref.tenant != person.ref.tenant)
         }
-        self._forgotten[replace(person.ref, channel=f"@{person.user}")].clear()
+        self._forgotten[person.own].clear()
 
     async def keep_answer(self, command: str, at: datetime) -> str:
         key = f"k{len(self._answers)}"

@@ -482,7 +482,7 @@ async def test_the_menu_of_a_message_tells_about_its_papers(bot: DiscordBot) -> 
     assert "Graph networks for molecules" in read(told.text)
     assert "A survey of tool use" in read(told.text)
     told = await bot.server.message_menu(bot.bob, none, about)
-    assert "I see no paper in that message" in told.text
+    assert "This message names no paper" in told.text
     assert told.private
 
 

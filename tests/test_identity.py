@@ -14,6 +14,7 @@ from bot.identity import (
     discussion_link,
     doi_id,
     link_id,
+    named_in,
     paper_link,
     parse_id,
     pdf_link,
@@ -263,3 +264,16 @@ def test_titles_that_differ_in_form_only_are_one() -> None:
     assert title_id("0") != title_id("1")
     assert title_id("?!") != title_id("!?")
     assert title_id("\ud800") == title_id("\ud800")
+
+
+def test_papers_are_found_wherever_a_message_names_them() -> None:
+    message = {
+        "text": "see <https://arxiv.org/abs/2509.04664v2|this>, *https://huggingface.co/papers/2502.13502*.",
+        "blocks": [{"elements": [{"url": "https://doi.org/10.1038/s41586-020-2649-2"}]}],
+        "content": "arXiv:2509.04664 again; https://evil.example/2509.04665 is no paper",
+        "id": 7,
+    }
+
+    assert named_in(message) == [
+        "arxiv:2509.04664", "arxiv:2502.13502", "doi:10.1038/s41586-020-2649-2",
+    ]  # fmt: skip

@@ -89,6 +89,26 @@ async def test_what_is_kept_of_a_workspace_goes_once_it_was_left_long_enough(
     assert await people.saved(ELSEWHERE) == ["arxiv:1"]
 
 
+async def test_who_is_known_on_all_servers_has_one_list_and_erases_all(people: People) -> None:
+    here = Caller(ChannelRef("discord", "1", "2"), "7", home="@me")
+    there = replace(here, ref=ChannelRef("discord", "9", "2"))
+    other = replace(there, user="8")
+    await people.put(here, "arxiv:1", NOW)
+    for person in (here, there, other):
+        await people.vote(person, "arxiv:1", 1, NOW)
+
+    assert await people.saved(there) == ["arxiv:1"]
+    assert here.own == there.own == ChannelRef("discord", "@me", "@7")
+    await people.drop("discord", "1")
+    assert await people.saved(there) == ["arxiv:1"]
+
+    await people.erase(there)
+
+    assert await people.saved(here) == []
+    assert await people.votes(here.ref, 9) == []
+    assert await people.votes(there.ref, 9) == [("arxiv:1", 1)]
+
+
 async def test_saving_twice_and_dropping_twice_are_told(people: People) -> None:
     saved = [await people.put(ANN, "arxiv:1", NOW) for _ in range(2)]
     dropped = [await people.take(ANN, "arxiv:1") for _ in range(2)]

@@ -254,7 +254,7 @@ async def test_the_home_tab_shows_what_is_ones_own() -> None:
         pytest.param("https://doi.org/10.48550/arXiv.2611.00001", ["Speculative"], id="doi"),
         pytest.param("https://arxiv.org/pdf/2611.00001 https://arxiv.org/abs/2611.00002",
                      ["Speculative", "Graph networks"], id="two"),
-        pytest.param("nothing to see", ["no link to a paper"], id="none"),
+        pytest.param("nothing to see", ["This message names no paper"], id="none"),
     ],
 )  # fmt: skip
 async def test_what_a_message_links_to_is_told(text: str, expected: Sequence[str]) -> None:

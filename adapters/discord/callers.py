@@ -25,11 +25,11 @@ def caller_of(interaction: Interaction) -> Caller:
     person = str(user.id)
     if interaction.guild_id is None:
         own = ChannelRef("discord", PERSONAL, f"@{person}")
-        return Caller(own, person, role=Role.MANAGER, name=user.display_name)
+        return Caller(own, person, role=Role.MANAGER, name=user.display_name, home=PERSONAL)
     ref = ChannelRef("discord", str(interaction.guild_id), _channel_of(interaction))
     has = interaction.permissions
     role = Role.MANAGER if has.manage_channels or has.administrator else Role.MEMBER
-    return Caller(ref, person, role=role, name=user.display_name)
+    return Caller(ref, person, role=role, name=user.display_name, home=PERSONAL)
 
 
 def _channel_of(interaction: Interaction) -> str:

@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,7 @@ from bot.commands import Command
 from bot.errors import UserError
 from bot.flood import Flood
 from bot.model import Caller
-from bot.views import Action, Form, Listing, Notice, PaperCard, Span, View, text
+from bot.views import Action, Form, Notice, Span, View, text
 
 log = logging.getLogger(__name__)
 
@@ -37,16 +37,9 @@ FORM = "papers-form:"  # what the id of a form begins with; its command follows
 SETTINGS_FILE = 200_000  # bytes; 50 subscriptions take a tenth of it
 DOWNLOAD = 10.0  # seconds
 DRAFTS = 1_000  # forms with a mistake that are remembered until they are right
-PAPERS_OF_MESSAGE = 5  # that the menu of a message shows
-_LINK = re.compile(r"https?://[^\s<>|\[\]\"\\]+|\b(?:arxiv|doi):\s?[\w./-]+", re.IGNORECASE)
 _REPEATED = re.compile(r"#\d+\Z")  # tells two buttons of one sentence apart
 _SLOWLY = Notice(
     text("That was a lot at once."), "info", hints=(text("Try it again in some seconds."),)
-)
-_NO_PAPER = Notice(
-    text("I see no paper in that message."),
-    "info",
-    hints=(text("A link to arXiv, alphaXiv or Hugging Face, or a DOI would be one."),),
 )
 _GONE = Notice(
     text("This command is not what it was."),
@@ -208,39 +201,8 @@ class Surfaces:
     async def about(self, interaction: Interaction) -> None:
         """The menu of a message: the papers that it names."""
         data: Any = interaction.data
-        papers = list(papers_in(data["resolved"]["messages"]))[:PAPERS_OF_MESSAGE]
-
-        async def work(asker: Caller) -> None:
-            if not papers:
-                await self._replies.say(interaction, _NO_PAPER)
-            elif await self._replies.acknowledge(interaction):
-                view = await self._shown(papers, asker)
-                self._completion.remember(asker.ref, view)
-                await self._replies.show(interaction, view)
-
-        await self._handle(interaction, work)
-
-    async def _shown(self, papers: Sequence[str], asker: Caller) -> View:
-        """Those that are here, and one that its source is asked for."""
-        cards: list[PaperCard] = []
-        left: list[str] = []
-        failed: View | None = None
-        remote = 1  # commands.md §2
-        for paper in papers:
-            if await self._core().library.find(paper) is None:
-                if not remote:
-                    left.append(identity.short_id(paper))
-                    continue
-                remote -= 1
-            view = await self._core().answers.answer(commands.Show(paper), asker)
-            if isinstance(view, Listing):
-                cards += view.cards
-            else:
-                failed = view
-        if not cards and failed:
-            return failed
-        notes = (text(f"Not looked up here: {', '.join(left)}."),) if left else ()
-        return Listing(text("About this message"), cards=tuple(cards), notes=notes)
+        papers = tuple(identity.named_in(data["resolved"]["messages"]))
+        await self.asked(interaction, lambda: commands.About(papers))
 
     async def failed(self, interaction: Interaction, error: app_commands.AppCommandError) -> None:
         """A command that could not be run at all."""
@@ -288,27 +250,6 @@ def _values(components: Any) -> Iterator[tuple[str, str]]:
             yield component["custom_id"], ",".join(component["values"])
         elif "custom_id" in component:
             yield component["custom_id"], component.get("value") or ""
-
-
-def papers_in(value: Any) -> Iterator[str]:
-    """The ids of the papers that a message names by link or id, wherever in it."""
-    words = "\n".join(_strings(value))
-    ids = (identity.parse_id(link.rstrip("*_~`).,;:!?")) for link in _LINK.findall(words))
-    yield from dict.fromkeys(filter(None, ids))
-
-
-def _strings(value: Any) -> Iterator[str]:
-    match value:
-        case str():
-            yield value
-        case dict():
-            for each in value.values():
-                yield from _strings(each)
-        case list():
-            for each in value:
-                yield from _strings(each)
-        case _:
-            pass
 
 
 def pressed(surfaces: Surfaces) -> type[ui.DynamicItem[Any]]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from adapters.storage.papers import owners
@@ -89,15 +88,13 @@ def forget_all(db: sqlite3.Connection, ref: ChannelRef) -> None:
 
 
 def erase(db: sqlite3.Connection, person: Caller) -> None:
-    own = replace(person.ref, channel=f"@{person.user}")
+    # Who has a home is the same person wherever they speak.
+    at = f"platform = ? AND (tenant = ? OR {bool(person.home):d})"
     with transaction(db):
-        db.execute(f"DELETE FROM shelf WHERE {_HIS}", _person(person))  # noqa: S608  # our own text
-        db.execute(f"DELETE FROM votes WHERE {_HIS}", _person(person))  # noqa: S608
-        db.execute(f"DELETE FROM forgotten WHERE {_HERE}", _channel(own))  # noqa: S608
-        db.execute(
-            "UPDATE changes SET by = '' WHERE platform = ? AND tenant = ? AND by = ?",
-            _person(person),
-        )
+        db.execute(f"DELETE FROM shelf WHERE {at} AND user = ?", _person(person))  # noqa: S608  # our own text
+        db.execute(f"DELETE FROM votes WHERE {at} AND user = ?", _person(person))  # noqa: S608
+        db.execute(f"DELETE FROM forgotten WHERE {_HERE}", _channel(person.own))  # noqa: S608
+        db.execute(f"UPDATE changes SET by = '' WHERE {at} AND by = ?", _person(person))  # noqa: S608
 
 
 def keep_answer(db: sqlite3.Connection, command: str, at: datetime) -> str:
@@ -154,7 +151,7 @@ _HERE = "platform = ? AND tenant = ? AND channel = ?"
 
 
 def _person(person: Caller) -> tuple[str, str, str]:
-    return person.ref.platform, person.ref.tenant, person.user
+    return person.ref.platform, person.own.tenant, person.user
 
 
 def _channel(ref: ChannelRef) -> tuple[str, str, str]:
