@@ -22,7 +22,7 @@ from adapters.storage.settings import TinyChannelStore
 from adapters.storage.sqlite import Store
 from bot import identity, query
 from bot.answers import Answers
-from bot.delivery import DRAIN, Sender
+from bot.delivery import Sender
 from bot.digests import Digests, parse_when
 from bot.errors import StorageFailed, UserError
 from bot.feedback_answers import FeedbackAnswers
@@ -71,6 +71,7 @@ TERMINAL = "terminal"
 INDEX = "index"
 REACH_SECONDS = 4.0  # with the next: the first start waits 5 s for a source at most
 CONNECT_SECONDS = 1.0
+STOP_SECONDS = 2.0  # for jobs under way: nothing that they do is half done when they are cut off
 _FACES_DELAY = 0.7  # Hugging Face takes 500 requests in 5 minutes of one address
 _JOURNAL_DELAY = 1.0
 
@@ -224,7 +225,7 @@ async def serving(app: App, settings: Settings, *, fetching: bool) -> AsyncItera
         yield running
     finally:
         await app.sender.drain()
-        await running.stop(DRAIN.total_seconds())
+        await running.stop(STOP_SECONDS)
 
 
 async def run_until_told(app: App, settings: Settings) -> None:
