@@ -105,7 +105,9 @@ class Answers:
         """What somebody sees who comes back to a channel: its last digest and how it stands."""
         channel = await self._channel(caller)
         again = await self._digests.again(channel)
-        words = f"{len(channel.subscriptions)} subscriptions, digests {rhythm(channel)}."
+        words = (
+            f"{how_many(len(channel.subscriptions), 'subscription')}, digests {rhythm(channel)}."
+        )
         standing = Notice(
             text("Channel ", named(caller.ref), f": {words}"),
             kind="info",

@@ -44,7 +44,7 @@ from bot.preview import Previews
 from bot.query import Query
 from bot.refresh import Refresh
 from bot.schedule import Schedule
-from bot.service import HOUSEKEEPING, RECONCILE, SEND, TICK, Service
+from bot.service import HOUSEKEEPING, LOOK_UP, RECONCILE, SEND, TICK, Service
 from bot.subscription_answers import SubscriptionAnswers
 from bot.views import Digest, Notice, Span, View, text
 
@@ -214,6 +214,7 @@ async def serving(app: App, settings: Settings, *, fetching: bool) -> AsyncItera
     jobs = [
         Job("tick", TICK, app.service.tick),
         Job("send", SEND, app.service.send),
+        Job("look up", LOOK_UP, app.service.look_up),
         Job("reconcile", RECONCILE, app.service.reconcile),
         Job("housekeeping", HOUSEKEEPING, app.service.keep_house),
     ]

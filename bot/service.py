@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 
 TICK = 15.0  # seconds; reliability §2
 SEND = 1.0
+LOOK_UP = 5.0
 RECONCILE = 600.0
 HOUSEKEEPING = 6 * 3600.0
 CATCH_UP = timedelta(hours=24)  # design §12: later than that it waits for the next slot
@@ -145,6 +146,9 @@ class Service:
 
     async def send(self) -> None:
         await self._sender.send_due()
+
+    async def look_up(self) -> None:
+        """What became of posts in doubt. No part of ``send``, which may go on for minutes."""
         await self._sender.settle_unknown()
 
     async def _slot(self, due: Due) -> Slot | None:

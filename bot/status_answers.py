@@ -25,11 +25,14 @@ from bot.ports import (
 )
 from bot.service import LATE, QUIET_SLOTS, is_long_quiet, silent_since
 from bot.subscription_answers import SubscriptionAnswers, rhythm, sees
+from bot.text import clip
 from bot.views import Action, Listing, Notice, Row, Span, Text, View, how_many, joined, named, text
 
 _LOOKED_AT = 1_000  # posts of a channel, the latest first
 _SHOWN = 8  # posts that did not get out
+_NEXT = 5  # channels whose next digests home tells
 _BUTTONS = 3  # of them that have buttons
+_REMOVALS, _LABEL = 5, 40  # buttons of home that drop a subscription; characters on each
 _KEY = 24  # characters
 _SHORT, _SHORTEST = 8, 6  # as keys are shown; as they may be typed
 
@@ -66,7 +69,7 @@ class StatusAnswers:
             Row(text("Digests"), text(rhythm(channel)),
                 () if channel.paused or closure else upcoming(channel, now)),
             Row(text("Settings"), text(
-                f"{len(channel.subscriptions)} subscriptions, {len(channel.muted)} muted words, "
+                f"{how_many(len(channel.subscriptions), 'subscription')}, {len(channel.muted)} muted words, "
                 f"at most {channel.max} papers, {channel.strictness}, {channel.layout}, "
                 f"quiet days: {channel.quiet}, trending: {channel.trending}")),
             Row(text("Library"), text(
@@ -121,23 +124,31 @@ class StatusAnswers:
         saved = await self._papers.saved_papers(caller)
         rows = [
             Row(text("Your subscriptions"), text(f"{len(mine.subscriptions)}" if mine else "none yet"),
-                tuple(told(s) for s in mine.subscriptions) if mine else ()),
+                tuple(told(s) for s in mine.subscriptions) if mine else (), _removals(mine, caller)),
             Row(text("Saved papers"), text(f"{len(saved)}"),
                 tuple(text(Span(p.title, link=identity.paper_link(p.id, p.title))) for p in saved[:3])),
             Row(text("Your channels"), text(f"{len(managed)}"),
-                tuple(text(named(c.ref), f": {len(c.subscriptions)} subscriptions, {rhythm(c)}")
+                tuple(text(named(c.ref), f": {how_many(len(c.subscriptions), 'subscription')}, {rhythm(c)}")
                       for c in managed)),
         ]  # fmt: skip
         now = self._clock()
         coming = [
-            line for c in (mine, *managed) if c and not c.paused for line in upcoming(c, now)[:1]
+            text(named(c.ref), ": ", *days)
+            for c in (mine, *managed)
+            if c and not c.paused and (days := _days(c, now))
         ]
         if coming:
-            rows.append(Row(text("Next digests"), coming[0], tuple(coming[1:3])))
+            rows.append(Row(text("Next digests"), text(""), tuple(coming[:_NEXT])))
         return Listing(
             text("Home"),
             rows=tuple(rows),
-            actions=(Action("Saved papers", "saved"), Action("Help", "help")),
+            actions=(
+                Action("Subscribe", "form subscribe"),
+                Action("Search papers", "form search"),
+                Action("Schedule", "form schedule"),
+                Action("Saved papers", "saved"),
+                Action("Help", "help"),
+            ),
         )
 
     async def resend(self, key: str, caller: Caller) -> View:
@@ -174,6 +185,16 @@ class StatusAnswers:
         return Notice(text("Given up: ", *_named(post, channel), "."), hints=tuple(hints))
 
 
+def _removals(mine: Channel | None, caller: Caller) -> tuple[Action, ...]:
+    """Where the person is in their own channel, as on a page of their own."""
+    if mine is None or caller.ref != mine.ref:
+        return ()
+    return tuple(
+        Action(clip(f"Remove {s.number}: {s.query}", _LABEL), f"unsubscribe {s.number}")
+        for s in mine.subscriptions[:_REMOVALS]
+    )
+
+
 def moment(when: datetime, channel: Channel) -> Span:
     """A time in the channel's zone."""
     local = when.astimezone(ZoneInfo(channel.schedule.zone))
@@ -182,11 +203,14 @@ def moment(when: datetime, channel: Channel) -> Span:
 
 def upcoming(channel: Channel, now: datetime) -> tuple[Text, ...]:
     """The next digests in a line; no line where none comes."""
+    days = _days(channel, now)
+    return (text("Next: ", *days, "."),) if days else ()
+
+
+def _days(channel: Channel, now: datetime) -> Text:
+    """The next three slots, where there are any."""
     slots = channel.schedule.next_slots(now, 3)
-    if not slots:
-        return ()
-    days = [Span(f"{slot:%a %-d %b %H:%M}", when=slot) for slot in slots]
-    return (text("Next: ", *joined([(day,) for day in days]), "."),)
+    return joined([(Span(f"{slot:%a %-d %b %H:%M}", when=slot),) for slot in slots])
 
 
 def _whole(key: str, posts: Sequence[Delivery], ref: ChannelRef) -> str:

@@ -371,7 +371,7 @@ class SubscriptionAnswers:
         rows = [
             Row(
                 text(named(channel.ref)),
-                text(f"{len(channel.subscriptions)} subscriptions, {rhythm(channel)}"),
+                text(f"{how_many(len(channel.subscriptions), 'subscription')}, {rhythm(channel)}"),
                 tuple(text(Span(str(s.query), code=True)) for s in channel.subscriptions),
             )
             for channel in sorted(mine, key=lambda c: c.ref)

@@ -177,5 +177,5 @@ def joined(parts: list[Text]) -> Text:
     return tuple(spans)
 
 
-def how_many(count: int) -> str:
-    return f"{count:,} paper{'s' if count != 1 else ''}"
+def how_many(count: int, noun: str = "paper") -> str:
+    return f"{count:,} {noun}{'s' if count != 1 else ''}"

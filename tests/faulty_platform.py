@@ -91,6 +91,7 @@ class Message:
     key: str
     at: float
     parent: str | None
+    body: str
 
 
 @dataclass
@@ -99,11 +100,13 @@ class FaultyPlatform:
 
     plan: Plan = lambda key, attempt: Fault.NONE
     late: float = LATE_SECONDS
+    think: float = 0.0  # seconds before any answer to a post
     clock: Clock = lambda: datetime.now(UTC)
     messages: dict[str, Message] = field(default_factory=dict)
     attempts: Counter[str] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     too_early: int = 0  # posts before the time that a 429 told
+    looks: int = 0  # into a history
     gone: set[str] = field(default_factory=set)
     unreadable: dict[str, int] = field(default_factory=dict)  # with the status of the answer
     told: list[tuple[str, str]] = field(default_factory=list)
@@ -134,15 +137,15 @@ class FaultyPlatform:
             task.cancel()
         await self._runner.cleanup()
 
-    def land(self, channel: str, key: str, parent: str | None = None) -> Message:
+    def land(self, channel: str, key: str, parent: str | None = None, body: str = "{}") -> Message:
         number = f"m{self.attempts.total()}-{len(self.messages)}"
-        message = Message(number, channel, key, self.clock().timestamp(), parent)
+        message = Message(number, channel, key, self.clock().timestamp(), parent, body)
         self.messages[number] = message
         return message
 
-    async def _land_late(self, channel: str, key: str, parent: str | None, after: float) -> None:
+    async def _land_late(self, after: float, *message: str) -> None:
         await asyncio.sleep(after)
-        self.land(channel, key, parent)
+        self.land(*message)
 
     async def settled(self) -> None:
         """All that lands late has landed."""
@@ -150,7 +153,8 @@ class FaultyPlatform:
 
     async def _post(self, request: web.Request) -> web.Response:
         told = await request.json()
-        channel, key, parent = request.match_info["channel"], told["key"], told["parent"]
+        channel, key = request.match_info["channel"], told["key"]
+        message = channel, key, told["parent"], told["body"]
         now = self.clock().timestamp()
         self.too_early += now < self._quiet_until[channel]
         self.attempts[key] += 1
@@ -158,13 +162,13 @@ class FaultyPlatform:
             return web.json_response({"error": "it is archived"}, status=410)
         fault = self.plan(key, self.attempts[key])
         self.faults[fault.name] += 1
-        landed = self.land(channel, key, parent) if fault in _LANDS else None
+        landed = self.land(*message) if fault in _LANDS else None
         if fault in _LANDS_LATE:
             share = Random(f"late {key} {self.attempts[key]}").uniform(0.3, 1)  # noqa: S311
-            late = self._land_late(channel, key, parent, self.late * share)
+            late = self._land_late(self.late * share, *message)
             self._landing.add(asyncio.create_task(late))
-        if fault is Fault.SLOW:
-            await asyncio.sleep(SLOW_SECONDS)
+        if think := SLOW_SECONDS if fault is Fault.SLOW else self.think:
+            await asyncio.sleep(think)
         if fault in _DROPS and request.transport:
             request.transport.abort()
         if fault is Fault.STORM:
@@ -178,6 +182,7 @@ class FaultyPlatform:
 
     async def _history(self, request: web.Request) -> web.Response:
         channel = request.match_info["channel"]
+        self.looks += 1
         if channel in self.unreadable:
             return web.json_response({}, status=self.unreadable[channel])
         since = float(request.query["since"])
@@ -198,6 +203,7 @@ class FaultyPlatform:
             "faults": self.faults,
             "posts": self.attempts,
             "too_early": self.too_early,
+            "looks": self.looks,
         })  # fmt: skip
 
 
@@ -215,7 +221,10 @@ class FaultyPublisher:
         self._written = written  # the request is out, its answer not yet in
 
     def compose(self, ref: ChannelRef, digest: Digest) -> tuple[Post, ...]:
-        return tuple(Post("{}", (card.paper.id,)) for card in digest.cards)
+        return tuple(
+            Post(json.dumps({"paper": card.paper.id, "part": n}), (card.paper.id,))
+            for n, card in enumerate(digest.cards)
+        )
 
     async def publish(self, ref: ChannelRef, post: Post, key: str, parent: str | None) -> str:
         told = {"key": key, "body": post.body, "parent": parent}
@@ -238,8 +247,8 @@ class FaultyPublisher:
             async with self._http.get(url, params={"since": since.timestamp()}) as answer:
                 if answer.status != 200:
                     raise HistoryUnreadable(f"{answer.status}", forbidden=answer.status == 403)
-                return [m["id"] for m in await answer.json() if m["key"] == key]
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                return [m["id"] for m in _listed(await answer.json()) if m["key"] == key]
+        except (aiohttp.ClientError, TimeoutError, ValueError, LookupError, TypeError) as error:
             raise HistoryUnreadable(repr(error)) from error
 
     async def delete(self, ref: ChannelRef, message_id: str) -> None:
@@ -257,6 +266,12 @@ class FaultyPublisher:
         ) as answer:
             if answer.status != 204:
                 raise ChannelGone(f"{answer.status}")
+
+
+def _listed(told: object) -> list[Any]:
+    if isinstance(told, list):
+        return told
+    raise ValueError("the history is no list")  # to see none in it would be to say that none stands
 
 
 async def _message_id(answer: aiohttp.ClientResponse) -> str:
@@ -302,8 +317,8 @@ async def _on_sent(session: object, context: Any, chunk: object) -> None:
         asyncio.get_running_loop().call_soon(context.trace_request_ctx)
 
 
-async def _serve(plan: Plan, late: float) -> None:
-    async with FaultyPlatform(plan, late) as platform:
+async def _serve(plan: Plan, late: float, think: float) -> None:
+    async with FaultyPlatform(plan, late, think) as platform:
         print(json.dumps({"url": platform.url}), flush=True)  # noqa: T201  # to who started it
         await asyncio.Event().wait()
 
@@ -314,12 +329,13 @@ def main() -> None:
     parser.add_argument("--faults", type=float, default=0.25, help="their share of all posts")
     parser.add_argument("--only", choices=[fault.name for fault in Fault], help="at the first try")
     parser.add_argument("--late", type=float, default=LATE_SECONDS)
+    parser.add_argument("--think", type=float, default=0.0)
     asked = parser.parse_args()
     plan = drawn(asked.seed, asked.faults)
     if asked.only:
         only = Fault[asked.only]
         plan = lambda key, attempt: only if attempt == 1 else Fault.NONE  # noqa: E731
-    asyncio.run(_serve(plan, asked.late))
+    asyncio.run(_serve(plan, asked.late, asked.think))
 
 
 if __name__ == "__main__":

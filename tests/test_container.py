@@ -11,8 +11,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from shutil import which
 
 import pytest
@@ -20,20 +19,10 @@ from pydantic import BaseModel
 
 from adapters.web import Figures, health_routes, serve
 from config.settings import Settings, load
+from tests.soak.image import build_and_start, instructions, last, left_out
 
 ROOT = Path(__file__).resolve().parents[1]
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
-
-
-def instructions() -> list[tuple[str, str]]:
-    """The Dockerfile's instructions with their arguments, in order."""
-    whole = (ROOT / "Dockerfile").read_text("utf-8").replace("\\\n", " ")
-    found = [line.partition(" ") for line in whole.splitlines() if line and line[0] != "#"]
-    return [(name, rest.strip()) for name, _, rest in found]
-
-
-def last(name: str) -> str:
-    return [rest for instruction, rest in instructions() if instruction == name][-1]
 
 
 def copied() -> list[str]:
@@ -44,18 +33,6 @@ def copied() -> list[str]:
         if name == "COPY" and not rest.startswith("--from")
         for source in rest.split()[:-1]
     ]
-
-
-def left_out(path: str) -> bool:
-    """As .dockerignore says: the last line that fits the path, or a folder above it, decides."""
-    names = [path, *map(str, PurePosixPath(path).parents)]
-    ignored = False
-    for line in (ROOT / ".dockerignore").read_text("utf-8").splitlines():
-        pattern = line.removeprefix("!").rstrip("/")
-        fits = [pattern, pattern.removeprefix("**/")]
-        if any(fnmatch(n, f) or fnmatch(f"/{n}", f) for n in names for f in fits if f and n != "."):
-            ignored = not line.startswith("!")
-    return ignored
 
 
 # The image
@@ -147,13 +124,27 @@ def test_the_image_runs_as_nobody_in_particular() -> None:
     "flag",
     [
         "read_only: true", "- /tmp", "- ALL", "- no-new-privileges:true", "- data:/data",
-        "restart: unless-stopped", "stop_grace_period: 20s", "required: false",
+        "restart: unless-stopped", "stop_grace_period: 40s", "required: false",
     ],
 )  # fmt: skip
 def test_the_container_may_do_nothing_that_it_need_not(flag: str) -> None:
     lines = (ROOT / "compose.yaml").read_text("utf-8").splitlines()
 
     assert flag in [line.strip() for line in lines]
+
+
+def test_what_the_stages_make_runs_and_stops_as_the_image_would() -> None:
+    """In a bare directory, with the locked packages of this environment.
+
+    The release fetches them by their hashes: python -m tests.soak.image.
+    """
+    result = build_and_start(borrowed=True)
+
+    assert len(result.steps) > 10
+    assert result.healthy
+    assert result.exit_code == 0
+    assert result.stopped_after < 15
+    assert result.written_elsewhere == []
 
 
 async def checked(port: int) -> int:

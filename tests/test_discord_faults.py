@@ -52,6 +52,7 @@ async def settle(bot: DiscordBot) -> None:
     for _ in range(6):
         bot.pass_time(seconds=91)
         await bot.service.send()
+        await bot.service.look_up()
 
 
 def posts(bot: DiscordBot, channel: Channel) -> list[str]:
@@ -124,6 +125,7 @@ async def test_a_post_waits_as_long_as_discord_asks_for(
     assert (waiting.not_before - bot.world.now).total_seconds() == pytest.approx(seconds, abs=0.1)
     bot.pass_time(seconds=seconds - 1)
     await bot.service.send()
+    await bot.service.look_up()
     assert len(bot.server.sent(MESSAGES)) == 1
     await settle(bot)
 
@@ -236,9 +238,11 @@ async def test_threads_that_cannot_be_listed_resend_nothing(
 
     bot.pass_time(seconds=91)
     await bot.service.send()
+    await bot.service.look_up()
     assert (await bot.deliveries(forum))[0].state is State.UNKNOWN
     bot.pass_time(minutes=10)
     await bot.service.send()
+    await bot.service.look_up()
 
     assert (await bot.deliveries(forum))[0].state is State.SENT
     assert len(bot.server.sent(THREADS)) == 1
@@ -256,9 +260,11 @@ async def test_a_history_that_does_not_come_resends_nothing(bot: DiscordBot, fau
 
     bot.pass_time(seconds=91)
     await bot.service.send()
+    await bot.service.look_up()
     assert len(bot.server.sent(MESSAGES)) == 1
     bot.pass_time(minutes=10)
     await bot.service.send()
+    await bot.service.look_up()
 
     (delivery,) = await bot.deliveries(bot.papers)
     assert delivery.state is State.SENT

@@ -270,8 +270,8 @@ async def test_home_shows_what_is_ones_own() -> None:
 
     assert "1 flows" in home
     assert GRAPHS.title in home
-    assert "lab: 1 subscriptions" in home
-    assert "Next: " in home
+    assert "lab: 1 subscription, weekdays 09:00" in home
+    assert "your own channel: Tue 24 Nov 09:00" in home
 
 
 async def test_erase_me_asks_and_then_forgets() -> None:

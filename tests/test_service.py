@@ -18,7 +18,7 @@ from bot.ports import Health, Post, Rate, Served
 from bot.query import parse
 from bot.refresh import Refresh
 from bot.schedule import Schedule
-from bot.service import Service, due_after, reschedule
+from bot.service import SEND, TICK, Service, due_after, reschedule
 from bot.views import Digest, Listing, Notice, plain
 from tests.world import World, paper, words
 
@@ -116,6 +116,7 @@ class Running(World):
     async def tick(self) -> None:
         await self.service.tick()
         await self.service.send()
+        await self.service.look_up()
 
     async def every_morning(self, first: int, last: int) -> None:
         for day in range(first, last + 1):
@@ -151,6 +152,24 @@ async def test_a_digest_comes_at_its_time_once(running: Running) -> None:
 
     assert running.board.papers() == [["00001"]]
     assert running.board.posted[0][1]["slot"] == "2026-11-23T09:00:00+01:00"
+
+
+@pytest.mark.parametrize("ahead", [0.0, 1.0, 7.5, TICK - 0.5])
+async def test_a_post_leaves_within_a_minute_of_its_slot(running: Running, ahead: float) -> None:
+    """Whenever the last look before the slot was."""
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+    looks = [(TICK * n, running.service.tick) for n in range(9)]
+    looks += [(SEND * n, running.service.send) for n in range(99)]
+
+    for after, look in sorted(looks, key=lambda each: each[0]):
+        running.now = MONDAY + timedelta(seconds=after - ahead)
+        await look()
+        if running.board.posted:
+            break
+
+    assert running.board.papers() == [["00001"]]
+    assert MONDAY <= running.now <= MONDAY + timedelta(minutes=1)
 
 
 async def test_each_day_brings_what_is_new_and_weekends_bring_nothing(running: Running) -> None:

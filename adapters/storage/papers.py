@@ -116,7 +116,7 @@ def owners(db: sqlite3.Connection, ids: Collection[str]) -> dict[str, str]:
         for alias, paper in found:
             better[alias].add(paper)
         ahead = {paper for _, paper in found} - seen
-    return {i: merging.owner(i, better) for i in ids}
+    return {i: merging.owner(i, better) if better else i for i in ids}
 
 
 def _rows(db: sqlite3.Connection, papers: Collection[str]) -> _Group:

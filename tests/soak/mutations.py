@@ -1,7 +1,7 @@
 """Damaged copies of recorded answers: whatever the bytes, reading them ends with a report.
 
-``python -m tests.soak.mutations --count 20000`` prints its progress to stderr and its result, as
-JSON, to stdout. Copy *n* of a seed is always the same: ``--only n`` repeats one of them.
+``python -m tests.soak.mutations --count 20000`` prints its result, as JSON, to stdout. Copy *n* of
+a seed is always the same: ``--only n`` repeats one of them.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 
 from adapters.sources.files import Dump
 from bot.model import Record
+from tests.soak.progress import bar
 
 PAYLOADS = Path(__file__).resolve().parents[3] / "shared" / "data" / "payloads"
 FOLDERS = ("arxiv_api", "arxiv_feed", "arxiv_oai", "hf_daily_papers")
@@ -134,13 +135,14 @@ def main() -> int:
     parser.add_argument("--only", type=int, help="repeat this one copy")
     arguments = parser.parse_args()
     if not PAYLOADS.is_dir():
-        parser.error(f"the recorded answers are not at {PAYLOADS}")
+        print(json.dumps({"skipped": f"the recorded answers are not at {PAYLOADS}"}))
+        return 0
     payloads = originals()
     numbers = range(arguments.count) if arguments.only is None else (arguments.only,)
     faults: dict[int, str] = {}
     seen: Counter[str] = Counter()
     start = time.perf_counter()
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as folder, bar("copies", len(numbers)) as show:
         path = Path(folder) / "copy"
         for done, number in enumerate(numbers, start=1):
             path.write_bytes(mutated(payloads, arguments.seed, number))
@@ -153,13 +155,8 @@ def main() -> int:
             seen["papers"] += dump.read
             seen["skipped"] += dump.skipped_count
             seen["broken files"] += dump.error is not None
-            if done % 500 == 0 or done == len(numbers):
-                rate = done / (time.perf_counter() - start)
-                print(
-                    f"\r{done:,} of {len(numbers):,} copies, {rate:,.0f}/s, {len(faults)} faults",
-                    end="", file=sys.stderr, flush=True,
-                )  # fmt: skip
-    print(file=sys.stderr)
+            if done % 100 == 0 or done == len(numbers):
+                show(done, f"{len(faults)} faults")
     result = {
         "copies": len(numbers),
         "seed": arguments.seed,

@@ -4,7 +4,8 @@
 
 Each round a real process saves one channel as fast as it can, saying so after each save; it is
 killed (SIGKILL) at some moment, and the settings are opened as at the next start. The channel must
-hold the last save that was acknowledged, or the one that was under way.
+hold the last save that was acknowledged, or the one that was under way. So must a copy of the folder
+that was taken shortly before, file by file and in the middle of the saves.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import argparse
 import asyncio
 import json
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,8 +29,10 @@ from bot.errors import StorageDamaged
 from bot.model import Channel, ChannelRef, Subscription
 from bot.query import parse
 from tests.fakes import MemoryChangeLog
+from tests.soak.progress import Show, bar
 
 NEIGHBOURS = 30
+COPY = "copy"
 _REF = ChannelRef("slack", "T1", "C0")
 _QUERY = parse('"speculative decoding" -survey')
 
@@ -41,10 +45,11 @@ class Result:
     damaged: int = 0
     lost: int = 0
     ghosts: int = 0  # neither the last acknowledged save nor the one under way
+    bad_copies: int = 0  # taken in the middle of saves, and damaged or of no time
 
     @property
     def is_clean(self) -> bool:
-        return not (self.damaged or self.lost or self.ghosts)
+        return not (self.damaged or self.lost or self.ghosts or self.bad_copies)
 
 
 async def _open(folder: Path) -> TinyChannelStore:
@@ -75,7 +80,7 @@ def _count(channel: Channel | None) -> int:
 
 
 def kill_loop(
-    folder: Path, kills: int, *, seed: int = 0, progress: Callable[[Result], None] = lambda _: None
+    folder: Path, kills: int, *, seed: int = 0, show: Show = lambda done, words: None
 ) -> Result:
     chance = random.Random(seed)  # noqa: S311 moments, not secrets
     result = Result()
@@ -93,7 +98,8 @@ def kill_loop(
             result.lost += 1
         elif found > last + 1:
             result.ghosts += 1
-        progress(result)
+        result.bad_copies += not _is_good(folder / COPY, first, last + 1)
+        show(result.kills, f"{result.acknowledged:,} saves, {result.in_a_write} kills in one")
     return result
 
 
@@ -104,10 +110,30 @@ def _one_kill(folder: Path, chance: random.Random) -> tuple[int, int]:
     with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         first = int(process.stdout.readline())
-        time.sleep(chance.uniform(0, 0.06))
+        time.sleep(chance.uniform(0, 0.03))
+        _copy(folder, folder / COPY)
+        time.sleep(chance.uniform(0, 0.03))
         process.kill()
         rest = [line for line in process.stdout if line.endswith("\n")]
     return first, int(rest[-1]) if rest else first
+
+
+def _copy(folder: Path, to: Path) -> None:
+    """As a plain tool does it: one file after the other, without what is gone by then."""
+    shutil.rmtree(to, ignore_errors=True)
+    to.mkdir()
+    for path in sorted(folder.iterdir()):
+        if path.is_file():
+            with suppress(FileNotFoundError):
+                shutil.copy(path, to)
+
+
+def _is_good(copy: Path, first: int, last: int) -> bool:
+    try:
+        found = asyncio.run(_look(copy))
+    except StorageDamaged:
+        return False
+    return found is not None and first <= found <= last
 
 
 async def _look(folder: Path) -> int | None:
@@ -125,15 +151,10 @@ def main() -> int:
     asked = parser.parse_args()
     if asked.save_into:
         asyncio.run(save_forever(asked.save_into))
-    with tempfile.TemporaryDirectory() as folder:
-        result = kill_loop(Path(folder), asked.kills, seed=asked.seed, progress=_show)
-    print(file=sys.stderr)
+    with tempfile.TemporaryDirectory() as folder, bar("kills", asked.kills) as show:
+        result = kill_loop(Path(folder), asked.kills, seed=asked.seed, show=show)
     print(json.dumps(asdict(result)))
     return 0 if result.is_clean else 1
-
-
-def _show(result: Result) -> None:
-    print(f"\r{result}", end="", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ Channels in many zones follow schedules of every kind; papers arrive on arXiv's 
 for hours and days, the platform fails now and then, the process is killed at any step and stays
 down, the clock jumps, people change their settings. After each step the judge, who has a calendar
 and a taste of his own, says what every channel must have been sent by then.
-``python -m tests.soak.year`` prints its progress to stderr and its result, as JSON, to stdout.
+``python -m tests.soak.year`` prints its result, as JSON, to stdout.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ from bot.views import Digest, Notice, plain
 from tests.fake_people import MemoryPeople
 from tests.fake_store import MemoryChannelStore, MemoryOutbox
 from tests.fakes import MemoryLibrary
+from tests.soak.progress import Show, bar
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -483,6 +484,7 @@ class Result:
     false_causes: int = 0  # of quiet slots
     first_false_causes: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    processor_seconds: float = 0.0
 
 
 class Year:
@@ -627,6 +629,7 @@ class Year:
         try:
             await self._service.tick()
             await self._service.send()
+            await self._service.look_up()
         except Killed:
             await self._stop()
             self._at(self.now + self._chance.choice((1, 3, 40)) * _MINUTE, "start")
@@ -638,18 +641,18 @@ class Year:
 
     # The world
 
-    async def run(self, *, show: bool = False) -> None:
+    async def run(self, show: Show) -> None:
         await self._start()
         for channel, wanted in self._channels:
             await self._outbox.start(channel.ref, 0)
             await self._set(channel, wanted)
-        week = 0
+        shown = self.now
         while self.now < self._end:
             await self._step()
-            if show and (self.now.date() - FIRST).days // 7 > week:
-                week = (self.now.date() - FIRST).days // 7
-                print(f"\rweek {week}, {len(self.board.requests)} posts, "
-                      f"{len(self.judge.faults)} faults ", end="", file=sys.stderr, flush=True)  # fmt: skip
+            if self.now - shown > 3 * _DAY:
+                shown = self.now
+                words = f"{len(self.board.requests):,} posts, {len(self.judge.faults)} faults"
+                show((shown.date() - FIRST).days, words)
         if self._service is None:
             await self._start()
         self._fuse = -1
@@ -748,11 +751,12 @@ class Year:
 
 
 async def live(
-    channels: int, days: int, seed: int, path: Path | None = None, *, show: bool = False
-) -> Result:
-    began = process.monotonic()
+    channels: int, days: int, seed: int, path: Path | None = None,
+    show: Show = lambda done, words: None,
+) -> Result:  # fmt: skip
+    began, spent = process.monotonic(), process.process_time()
     year = Year(channels, days, seed, path)
-    await year.run(show=show)
+    await year.run(show)
     judge = year.judge
     ticks = year.happened.pop("ticks")
     return Result(
@@ -763,6 +767,7 @@ async def live(
         faults=len(judge.faults), first_faults=judge.faults[:20],
         false_causes=len(judge.false_causes), first_false_causes=judge.false_causes[:20],
         seconds=round(process.monotonic() - began, 1),
+        processor_seconds=round(process.process_time() - spent, 1),
     )  # fmt: skip
 
 
@@ -774,10 +779,9 @@ def main() -> int:
     parser.add_argument("--memory", action="store_true", help="stores in memory, not in a file")
     asked = parser.parse_args()
     logging.disable(logging.ERROR)  # faults are the rule here
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory() as name, bar("days", asked.days) as show:
         path = None if asked.memory else Path(name) / "paperboy.sqlite3"
-        result = asyncio.run(live(asked.channels, asked.days, asked.seed, path, show=True))
-    print(file=sys.stderr)
+        result = asyncio.run(live(asked.channels, asked.days, asked.seed, path, show))
     print(json.dumps(asdict(result), indent=1))
     return 1 if result.faults or result.false_causes else 0
 

@@ -1,9 +1,9 @@
 """Every zone, every change of its clock, every quarter-hour: exactly one digest for each local slot.
 
 What is right is found without a schedule and without ``fold``: by watching the zone's clock minute
-by minute around the change. ``python -m tests.soak.zones`` prints its progress to stderr and its
-result, as JSON, to stdout; ``PYTHONTZPATH= python -m tests.soak.zones`` asks the zones of the
-tzdata package in place of the system's.
+by minute around the change. ``python -m tests.soak.zones`` prints its result, as JSON, to stdout;
+``PYTHONTZPATH= python -m tests.soak.zones`` asks the zones of the tzdata package in place of the
+system's.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from bot.schedule import Schedule
+from tests.soak.progress import bar
 
 QUARTERS = tuple(time(n // 4, n % 4 * 15) for n in range(96))
 DAILY = tuple(range(7))
@@ -126,17 +127,16 @@ def main() -> int:
     began = process.monotonic()
     wrong: list[str] = []
     found = slots = changing = 0
-    for number, name in enumerate(names, 1):
-        zone = ZoneInfo(name)
-        moments = list(changes(zone, start, end))
-        found += len(moments)
-        changing += bool(moments)
-        for moment in moments or [start + timedelta(days=7)]:  # an ordinary day, where all are
-            slots += len(QUARTERS) * len(days_around(zone, moment))
-            wrong.extend(faults(name, moment))
-        print(f"\r{number}/{len(names)} zones, {found} changes, {len(wrong)} faults ",
-              end="", file=sys.stderr, flush=True)  # fmt: skip
-    print(file=sys.stderr)
+    with bar("zones", len(names)) as show:
+        for number, name in enumerate(names, 1):
+            zone = ZoneInfo(name)
+            moments = list(changes(zone, start, end))
+            found += len(moments)
+            changing += bool(moments)
+            for moment in moments or [start + timedelta(days=7)]:  # an ordinary day, where all are
+                slots += len(QUARTERS) * len(days_around(zone, moment))
+                wrong.extend(faults(name, moment))
+            show(number, f"{found:,} changes, {len(wrong)} faults")
     print(json.dumps({
         "rules": _rules(), "years": [options.first, options.last], "zones": len(names),
         "zones_that_change": changing, "changes": found, "local_slots": slots,
