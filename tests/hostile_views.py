@@ -51,8 +51,8 @@ WORDS = st.sampled_from(HOSTILE) | st.from_regex(r"[a-zA-Z-]{1,20}", fullmatch=T
 TEXTS = st.lists(WORDS | st.text(max_size=30), max_size=4).map(" ".join)
 SHORT_TEXTS = TEXTS.map(lambda text: text[:60])
 
-MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2037, 12, 31)).map(  # noqa: DTZ001  # next
-    lambda when: when.replace(microsecond=0, tzinfo=ZoneInfo("Europe/Berlin"))
+MOMENTS = st.integers(946_684_800, 2_145_830_400).map(  # 2000 to 2037
+    lambda seconds: datetime.fromtimestamp(seconds, ZoneInfo("Europe/Berlin"))
 )
 CHANNELS = st.sampled_from([
     ChannelRef("slack", "T1", "C024BE91L"), ChannelRef("slack", "T1", "@U1"), ChannelRef("slack", "T1", "lab"),
@@ -125,9 +125,19 @@ PROTOTYPES = st.builds(
 )
 KINDS = (
     "arxiv:2606.{:05}", "arxiv:quant-ph/02{:05}", "doi:10.1000/x({}):<y>&'z'", "title:{:016x}", "link:{:016x}",
-    "doi:10.1000/{}_" + "long*" * 30,
+    "doi:10.1000/{}_" + "long*" * 30, "doi:10.1000/{}/" + "m" * 55,
 )  # fmt: skip
-VERBS = ("Save", "Similar", "Why", "Abstract", "Less like this", "Share")
+VERBS = (
+    "Save",
+    "Similar",
+    "Why",
+    "Abstract",
+    "Less like this",
+    "Share",
+    "Like",
+    "Unsave",
+    "Unvote",
+)
 
 
 def _marked(text: str, mark: str) -> str:

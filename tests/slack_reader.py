@@ -27,8 +27,9 @@ _TOKEN = re.compile(
     r"|`(?P<code>[^`\n]+)`"
     r"|(?<!\w)\*(?P<bold>[^\s*](?:[^*\n]*[^\s*])?)\*(?!\w)"
     r"|(?P<loose>[*`]|(?<!\w)_[^\s_](?:[^_\n]*[^\s_])?_(?!\w)|~[^\s~](?:[^~\n]*[^\s~])?~"
-    r"|:[\w+'-]+:|(?<![^\n])\s*(?:&gt;|>))"
+    r"|:[\w+'-]+:)"
 )
+_QUOTATION = re.compile(r"^\s*(?:&gt;|>)", re.MULTILINE)
 _AUTOMATIC = re.compile(r"https?://\S+|\S+@\S+\.\w+|(?<!\w)[@#]\w+|www\.\S+", re.IGNORECASE)
 
 
@@ -207,6 +208,8 @@ class _Page:
 
     def mrkdwn(self, text: str, *, verbatim: bool) -> None:
         self.text.append("".join(self.tokens(text, verbatim=verbatim)))
+        if _QUOTATION.search(text):
+            self.broken.append(f"a quotation that nobody meant: {text!r}")
 
     def tokens(self, text: str, *, verbatim: bool) -> Iterator[str]:
         at = 0

@@ -36,7 +36,8 @@ from bot.views import (
 )
 from tests import slack_rules
 from tests.hostile_views import LISTINGS, VIEWS
-from tests.reading import letters
+from tests.pictures import slack_page, slack_scenes
+from tests.reading import Reading, letters
 from tests.slack_reader import SlackReader, read_view
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -270,16 +271,28 @@ def test_a_paper_with_more_reasons_than_a_message_holds_is_parted() -> None:
 # papers
 
 
-def test_a_page_of_a_project_is_a_link_only_where_it_can_be_rebuilt() -> None:
-    def links(project: str) -> str:
+@pytest.mark.parametrize(
+    ("project", "link", "words"),
+    [
+        pytest.param("https://gitlab.com/ada/demo/pages?x=1", "https://gitlab.com/ada/demo", "Project", id="rebuilt"),
+        pytest.param("https://evil.example/x?<!channel>", "", "evil.example/x", id="as words"),
+        pytest.param("https://arxiv.org/pdf/2606.20622", "", "", id="the paper itself"),
+        pytest.param("https://github.com/ada/engine", "", "", id="the code itself"),
+    ],
+)  # fmt: skip
+def test_a_page_of_a_project_is_a_link_only_where_it_can_be_rebuilt(
+    project: str, link: str, words: str
+) -> None:
+    def read(project: str) -> Reading:
         card = replace(CARD, paper=replace(PAPER, project=project))
-        reading = SlackReader().read(replace(DIGEST, cards=(card,)))
-        return " ".join(reading.links[3:]) + " " + reading.text.partition("comments)")[2][:30]
+        return SlackReader().read(replace(DIGEST, cards=(card,)))
 
-    assert "evil.example/x" in links("https://evil.example/x?<!channel>")
-    assert "https://evil.example" not in links("https://evil.example/x?<!channel>")
-    assert "https://gitlab.com/ada/demo" in links("https://gitlab.com/ada/demo/pages?x=1")
-    assert links("https://arxiv.org/pdf/2606.20622").endswith(links(""))
+    without, reading = read(""), read(project)
+
+    assert set(reading.links) - set(without.links) == ({link} if link else set())
+    assert len(reading.links) == len(without.links) + bool(link)
+    assert words in reading.text
+    assert (reading.text == without.text) == (not words)
 
 
 def test_a_paper_that_nobody_upvoted_or_discussed_has_no_discussion() -> None:
@@ -706,6 +719,26 @@ def test_the_longest_document_fits_one_message() -> None:
     assert slack_rules.block_faults(payload["blocks"], "message") == []
     assert blocks.size(payload["blocks"]) <= blocks.MESSAGE
     assert letters(document.content) in letters(shown(document))
+
+
+# the page that pictures are taken of
+
+
+def test_a_picture_shows_what_is_said_and_fetches_nothing() -> None:
+    [part] = render.digest(replace(DIGEST, notes=(text("p < 0.05 ", Span("<b>", code=True)),)))
+    page = slack_page.channel("papers", slack_page.message(part.payload))
+
+    assert "<b><a href='#'>Draft &amp; Verify: Speculative Decoding at Scale</a></b>" in page
+    assert "p &lt; 0.05 <code>&lt;b&gt;</code>" in page
+    assert "<span class='button '>Similar</span>" in page
+    assert "http" not in page
+
+
+async def test_every_scene_can_be_set() -> None:
+    pages = await slack_scenes.scenes()
+
+    assert {"compact", "cards", "thread", "search", "home", "subscribe", "settings"} <= set(pages)
+    assert all("class='blocks'" in page for page in pages.values())
 
 
 # real papers, read where they lie

@@ -86,7 +86,6 @@ def clipped(spans: Text, limit: int) -> Text:
 def _facts(paper: Paper, *, dated: bool) -> Iterator[str]:
     yield from filter(None, (_authors(paper), _categories(paper), _day(paper) if dated else ""))
     yield from _votes(paper)
-    yield from filter(None, [_id(paper)])
 
 
 def _columns(paper: Paper) -> Iterator[tuple[str, str]]:
@@ -97,7 +96,6 @@ def _columns(paper: Paper) -> Iterator[tuple[str, str]]:
     yield listed if day else "Categories", " in ".join(filter(None, (day, categories)))
     yield "Hugging Face", ", ".join(_votes(paper))
     yield "Organisation", line(paper.organisation, _NAME)
-    yield "Id", _id(paper)
 
 
 def _votes(paper: Paper) -> Iterator[str]:
@@ -105,12 +103,6 @@ def _votes(paper: Paper) -> Iterator[str]:
         yield f"submitted by {submitter}"
     if paper.upvotes:
         yield _count(paper.upvotes, "upvote")
-
-
-def _id(paper: Paper) -> str:
-    """People need it to ask about the paper; most addresses tell it."""
-    known = short_id(paper.id) in identity.paper_link(paper.id, paper.title).url
-    return "" if known else line(paper.id)
 
 
 def _authors(paper: Paper) -> str:

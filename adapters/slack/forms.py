@@ -45,7 +45,8 @@ def _question(field: Field) -> Block:
         "element": _element(field),
         "optional": field.optional,
     }
-    if hint := line(field.hint, _LONG):
+    hint = line(field.hint, _LONG)
+    if hint and made["element"]["type"] != "timepicker":  # it says how to type a time
         made["hint"] = blocks.plain_text(hint)
     return made
 

@@ -338,13 +338,15 @@ def home(view: View) -> dict[str, Any]:
 
 
 def _room(row: Row) -> list[Block]:
-    """A row as a part of the page."""
-    top, said = [*_heading(row.lead)], _said([row.body])
-    words = line(plain(row.body))
-    if words and len(words) <= _BESIDE and not any(span.when or span.link for span in row.body):
-        top, said = [blocks.header(_DOT.join(filter(None, (line(plain(row.lead)), words))))], []
-    details = blocks.rich(blocks.bullets(row.details))
-    return [*top, *said, *details, *blocks.actions(row.actions)]
+    """A row as a part of the page; a few words stand beside its name."""
+    name, words = line(plain(row.lead)), line(plain(row.body))
+    if len(words) <= _BESIDE and not any(span.when or span.link for span in row.body):
+        top = _heading(text(_DOT.join(filter(None, (name, words)))))
+        listed = blocks.bullets(row.details)
+    else:
+        top = _heading(row.lead)
+        listed = blocks.bullets([row.body, *row.details])
+    return [*top, *blocks.rich(listed), *blocks.actions(row.actions)]
 
 
 def modal_listing(view: View, title: str, private_metadata: str) -> dict[str, Any]:

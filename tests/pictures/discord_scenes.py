@@ -13,10 +13,10 @@ from bot.model import Caller, ChannelRef
 from bot.views import Action, Digest, Form, View
 from tests.pictures.discord_page import channel, message, modal
 from tests.pictures.photograph import DESK, PHONE, photograph
+from tests.pictures.slack_scenes import FACTS, KEYWORDS
 from tests.world import TODAY, World
 
 ANN = Caller(ChannelRef("discord", "1", "2"), "ann", zone="Europe/Berlin")
-KEYWORDS = '"language model"; transformer*; "mixture of experts"|"load balancing"; "scaling laws"'
 SHOWN = 4  # papers
 SHIPPED = {"discord-digest": ("compact", DESK, 1.5), "discord-search": ("search", PHONE, 2.0)}
 
@@ -38,7 +38,8 @@ def look(folder: Path) -> None:
 async def scenes() -> dict[str, str]:
     """Pages by name."""
     world = World()
-    await world.library.add(sample(), today=TODAY, live=True)
+    records = [replace(r, paper=replace(r.paper, **FACTS.get(r.paper.id, {}))) for r in sample()]
+    await world.library.add(records, today=TODAY, live=True)
     await world.say(f"subscribe {KEYWORDS}", ANN)
     digest = await world.say(f"digest since:{TODAY} top:{SHOWN}", ANN)
     assert isinstance(digest, Digest)
