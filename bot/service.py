@@ -190,7 +190,9 @@ class Service:
         ref = channel.ref
         digest = await self._with_button(plan.digest)
         posts = self._publishers[ref.platform].compose(ref, digest)
-        await self._outbox.plan(ref, plan.digest.slot, posts, plan.cursor, None, plan.released)
+        slot = plan.digest.slot
+        while not await self._outbox.plan(ref, slot, posts, plan.cursor, None, plan.released):
+            slot += timedelta(microseconds=1)  # somebody else asked in the same moment
         await self._sender.send_due()
 
     async def _posts(self, channel: Channel, digest: Digest) -> Sequence[Post]:

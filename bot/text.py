@@ -417,6 +417,27 @@ def sentences(text: str) -> list[str]:
     return found
 
 
+# What nobody sees and a terminal or a renderer may obey: controls, direction marks, soft hyphens, tags.
+# The joiners U+200C and U+200D stay: Persian and emoji are written with them.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def visible(text: str) -> str:
+    """Without what nobody sees; white space is blanks, of which some keep a line together."""
+    if text.isprintable():
+        return text
+    text = _UNSEEN.sub("", re.sub(r"[^\S\xa0]", " ", text))
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def one_line(text: str) -> str:
+    return " ".join(visible(text).split())
+
+
 def clip(text: str, limit: int) -> str:
     """At most *limit* characters, cut between words where one is near, with an ellipsis."""
     if len(text) <= limit:

@@ -9,7 +9,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlsplit
 
+import aiohttp
 import pytest
 
 from adapters.storage.settings import TinyChannelStore
@@ -24,6 +26,7 @@ from tests.program import arrive, quiet_environment, running
 from tests.slack_faults import Fault as SlackFault
 from tests.slack_server import SlackServer
 from tests.slack_state import Channel as SlackChannel, User as SlackUser
+from tests.test_slack_oauth import Browser
 
 PATIENCE = 30.0  # seconds: the program starts anew
 WRONG = "PAPERBOY_DISCORD__TOKEN", "no.such.token"
@@ -137,6 +140,60 @@ async def test_a_post_whose_answer_was_lost_by_a_kill_is_not_posted_again(both: 
 
     assert len(both.slack.posts(both.papers)) == 1
     assert len(both.discord.messages(both.lab)) == 1
+
+
+async def test_a_workspace_adds_the_app_over_http_and_is_served_after_a_restart(
+    both: Both, unused_tcp_port: int
+) -> None:
+    root = f"http://127.0.0.1:{unused_tcp_port}"
+    theirs = {
+        name: value
+        for name, value in both.environment.items()
+        if not name.endswith("_TOKEN") and "DISCORD" not in name
+    }
+    environment = theirs | {
+        "PAPERBOY_SLACK__CLIENT_ID": both.slack.app.client_id,
+        "PAPERBOY_SLACK__CLIENT_SECRET": both.slack.app.client_secret,
+        "PAPERBOY_SLACK__SIGNING_SECRET": both.slack.app.signing_secret,
+        "PAPERBOY_SLACK__ENCRYPTION_KEYS": "a key of sixteen letters or more",
+        "PAPERBOY_SLACK__PUBLIC_URL": root,
+        "PAPERBOY_SLACK__PORT": str(unused_tcp_port),
+    }
+    both.slack.http = f"{root}/slack/events"
+    both.slack.app.redirect_uris = (f"{root}/slack/oauth_redirect",)
+    beta = both.slack.add_workspace("beta", None)
+    boss = both.slack.add_user("boss", "admin", team=beta)
+
+    async with running(environment) as program:
+        await program.until("the web port is")
+        browser = await _browser_at(root)
+        back = urlsplit(both.slack.approve(browser.link, boss))
+        assert await browser.open(f"{back.path}?{back.query}") == 200
+        assert await program.end() == 0
+
+    papers = both.slack.add_channel("papers", boss, team=beta)
+    async with running(environment):
+        await _browser_at(root)
+        said = await both.slack.command(boss, papers, "/papers", "help subscribe")
+        await said.replied()
+        assert "Help for subscribe" in f"{said.reply.blocks}"
+
+    kept = b"".join(path.read_bytes() for path in both.folder.rglob("*") if path.is_file())
+    assert beta.id.encode() in kept
+    assert beta.token.encode() not in kept
+
+
+async def _browser_at(root: str) -> Browser:
+    """Before the page from which the app is added, once the program listens."""
+    browser = Browser(root)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                assert await browser.open("/slack/install") == 200
+            except aiohttp.ClientConnectionError:
+                await asyncio.sleep(0.05)  # another process: there is nothing to wait on
+            else:
+                return browser
 
 
 async def test_a_token_that_is_refused_ends_it_with_a_line_that_says_what_to_do(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bot.delivery import Sender
+from bot.digests import Plan
 from bot.errors import ChannelGone, Unknown
 from bot.housekeeping import Housekeeping
 from bot.model import Caller, Channel, ChannelRef, Subscription
@@ -19,7 +20,7 @@ from bot.query import parse
 from bot.refresh import Refresh
 from bot.schedule import Schedule
 from bot.service import SEND, TICK, Service, due_after, reschedule
-from bot.views import Digest, Listing, Notice, plain
+from bot.views import Digest, Listing, Notice, PaperCard, plain
 from tests.world import World, paper, words
 
 LAB = ChannelRef("board", "school", "lab")
@@ -651,3 +652,18 @@ async def test_the_status_of_a_silent_channel_says_why_nothing_came(running: Run
     assert running.board.posted == []
     told = words(await running.say("status", replace(ANN, ref=LAB)))
     assert "No paper on Mon 23 Nov 2026 09:00: 1 seen, none matched a subscription." in told
+
+
+async def test_two_that_are_asked_for_in_one_moment_are_both_posted(running: Running) -> None:
+    await running.open(lab())
+    await running.listed(paper(1, "Graphs"), paper(2, "More graphs"))
+    channel = await running.store.get(LAB)
+    assert channel
+    for found in ("arxiv:2611.00001", "arxiv:2611.00002"):
+        shown = await running.library.find(found)
+        assert shown
+        digest = Digest(LAB, running.now, 0, (PaperCard(shown),))
+        await running.service.announce(channel, Plan(digest, (found,), 0))
+    await running.at(running.now + timedelta(seconds=1))
+
+    assert running.board.papers() == [["00001"], ["00002"]]

@@ -13,21 +13,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
 from bot.identity import Link
-from bot.text import clip
+from bot.text import clip, one_line
 from bot.views import Span, Text
 
 LINE = 3000  # of one line of markdown; what is longer becomes several
 _RAW = 400  # characters of one piece of a long text
 _WORDS = 300  # characters of a link
 _TYPED = 60  # cells of what was typed that are shown around a mistake
-
-# What nobody sees: controls, direction marks, soft hyphens, tags. The joiners U+200C and U+200D
-# stay: Persian and emoji are written with them.
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 _INVITE = r"(?i:(?<=\.gg)|(?<=\.com)|(?<=\.new))/"  # one is live without https:// before it
 _MARKUP = re.compile(rf"[\\*_~|`<>\[\]@]|:(?!\s)|{_INVITE}")  # with :names: and addresses
@@ -55,17 +47,9 @@ def size(text: str) -> int:
     return len(text) + sum(c > "\uffff" for c in text)
 
 
-def visible(text: str) -> str:
-    """Without what nobody sees; all white space is blanks."""
-    if text.isprintable():
-        return text
-    text = _UNSEEN.sub("", re.sub(r"\s", " ", text))
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
 def plain(text: str, limit: int | None = None) -> str:
     """One line of what can be seen, for where there is no markup: labels, names of threads."""
-    words = " ".join(visible(text).split())
+    words = one_line(text)
     if limit is None:
         return words
     words = clip(words, limit)

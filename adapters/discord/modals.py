@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from adapters.discord.layout import DISPLAY, INFO, Json, Piece, parts
-from adapters.discord.markdown import lines, plain, size, visible
+from adapters.discord.markdown import lines, plain, size
+from bot.text import visible
 from bot.views import Field, Form
 
 # https://docs.discord.com/developers/interactions/receiving-and-responding

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
-from bot.text import clip
+from bot.text import clip, one_line, visible
 from bot.views import Action, Span, Text
 
 Block = dict[str, Any]
@@ -38,13 +38,6 @@ _RAW = FIELD // 5  # characters of one piece of mrkdwn; each may become five
 _URL = 3000  # of a link
 _FALLBACK = 300  # of a date, where a client cannot show it
 
-# What nobody sees: controls, direction marks, soft hyphens, tags. The joiners U+200C and U+200D
-# stay: Persian and emoji are written with them.
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _EMOJI = re.compile(r":(?=[\w+'-]+:)")
 _EDGE_OF_ITALICS = re.compile(r"(?<![^\W_])_|_(?![^\W_])")
 _QUOTE = re.compile(r"^[^\S\n]*&gt;", re.MULTILINE)
@@ -54,16 +47,8 @@ _BOUNDARY = "\u200b"  # unseen; lets *bold* stand beside a letter
 _WHEN = "{date_short_pretty} at {time}"
 
 
-def visible(text: str) -> str:
-    """Without what nobody sees; white space is blanks, of which some keep a line together."""
-    if text.isprintable():
-        return text
-    text = _UNSEEN.sub("", re.sub(r"[^\S\xa0]", " ", text))
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
 def line(text: str, limit: int | None = None) -> str:
-    words = " ".join(visible(text).split())
+    words = one_line(text)
     return words if limit is None else clip(words, limit)
 
 

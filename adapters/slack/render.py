@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.slack import blocks, cards
-from adapters.slack.blocks import Block, line, visible
+from adapters.slack.blocks import Block, line
 from adapters.slack.forms import TITLE, modal, read_modal
-from bot.text import clip
+from bot.text import clip, visible
 from bot.views import (
     Action,
     Digest,

@@ -25,6 +25,7 @@ from rich.text import Text
 from bot import identity, views
 from bot.identity import Link, short_id
 from bot.model import ChannelRef, Paper
+from bot.text import one_line, visible
 from bot.views import (
     Action,
     Digest,
@@ -58,14 +59,6 @@ _DIM = Style(dim=True)
 _TYPED = Style(color="cyan", dim=False)
 _ERROR = Style(bold=True, color="red")
 
-# What a terminal obeys and nobody sees: controls, direction marks, soft hyphens, tags. The joiners
-# U+200C and U+200D stay: Persian and emoji are written with them.
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-    "\ufff9-\ufffb\U000e0000-\U000e007f]"
-)
-_SURROGATE = re.compile("[\ud800-\udfff]")
-
 
 def render(view: View, *, color: bool) -> Group:
     """With *color* links are live and styles tell parts of a line; without, text alone does."""
@@ -80,7 +73,7 @@ def render(view: View, *, color: bool) -> Group:
         case Form():
             sections = _form(view, color)
         case Document():
-            sections = [[Paragraph(Text(_line(view.name), _HEADING))], _content(view)]
+            sections = [[Paragraph(Text(one_line(view.name), _HEADING))], _content(view)]
         case _:
             assert_never(view)
     blank = Paragraph(Text())
@@ -100,7 +93,7 @@ class Verbatim:
 
 
 def _content(document: Document) -> list[Block]:
-    return [Verbatim(_visible(line)) for line in document.content.splitlines()]
+    return [Verbatim(visible(line)) for line in document.content.splitlines()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +137,7 @@ class Mistake:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = (MEASURE if options.no_wrap else _width(options)) - 2
         before, wrong, after = (
-            _visible(part)
+            visible(part)
             for part in (
                 self.source[: self.start],
                 self.source[self.start : self.end],
@@ -216,18 +209,6 @@ def _words(line: str, room: int) -> Iterator[tuple[int, int, str]]:
                 yield match.start() + part.start(2), cell_len(part[1]), part[2]
 
 
-def _visible(text: str) -> str:
-    """Without what a terminal would obey; all white space is blanks."""
-    if text.isprintable():
-        return text
-    text = _UNSEEN.sub("", re.sub(r"\s", " ", text))
-    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def _line(text: str) -> str:
-    return " ".join(_visible(text).split())
-
-
 def _text(spans: views.Text, color: bool, style: Style | None = None) -> Text:
     """Spans as one text. What is to be typed keeps its line breaks; elsewhere they are blanks."""
     text = Text(style=style or "")
@@ -236,11 +217,11 @@ def _text(spans: views.Text, color: bool, style: Style | None = None) -> Text:
         if span.when is not None:
             shown = _moment(span.when)
         elif span.code:
-            shown = "\n".join(map(_visible, span.text.split("\n")))
+            shown = "\n".join(map(visible, span.text.split("\n")))
             if not (color or alone):
                 shown = f"`{shown}`"
         else:
-            shown = re.sub(r"\s+", " ", _visible(span.text))
+            shown = re.sub(r"\s+", " ", visible(span.text))
         if span.link is not None and not color and shown != span.link.url:
             shown = f"{shown} ({span.link.url})"
         if not color:
@@ -288,7 +269,7 @@ def _digest(digest: Digest, color: bool) -> list[list[Paragraph]]:
     if digest.more:
         tail.append(Paragraph(Text(f"{digest.more:,} more passed, beyond this channel's maximum.")))
     if digest.quiet is not None:
-        tail.append(Paragraph(Text(_line(digest.quiet.text))))
+        tail.append(Paragraph(Text(one_line(digest.quiet.text))))
     return [
         head,
         *_cards(digest.cards, color, numbered=True),
@@ -299,7 +280,7 @@ def _digest(digest: Digest, color: bool) -> list[list[Paragraph]]:
 
 
 def _name(ref: ChannelRef) -> str:
-    return _line(ref.channel if ref.platform == "terminal" else str(ref))
+    return one_line(ref.channel if ref.platform == "terminal" else str(ref))
 
 
 def _listing(listing: Listing, color: bool) -> list[list[Paragraph]]:
@@ -350,9 +331,9 @@ def _cards(
 def _card(card: PaperCard, color: bool, lead: str) -> list[Paragraph]:
     paper = card.paper
     link = identity.paper_link(paper.id, paper.title)
-    title = _text(card.title or (Span(_line(paper.title)),), color, _HEADING)
+    title = _text(card.title or (Span(one_line(paper.title)),), color, _HEADING)
     if not title.plain.strip():
-        title = Text(_line(short_id(paper.id)), _HEADING)
+        title = Text(one_line(short_id(paper.id)), _HEADING)
     if color:
         title.stylize(Style(link=link.url))
     indent = len(lead)
@@ -381,20 +362,20 @@ def _facts(paper: Paper, link: Link) -> Iterator[str]:
         yield _day(paper.published)
     elif paper.listed_on is not None:
         yield _glued(f"listed {_day(paper.listed_on)}")
-    if submitter := _line(paper.submitter):
+    if submitter := one_line(paper.submitter):
         yield f"submitted by {submitter}"
     if paper.upvotes:
         yield _count(paper.upvotes, "upvote")
     if short_id(paper.id) not in link.url:  # people need it to ask about the paper
-        yield _line(paper.id)
+        yield one_line(paper.id)
 
 
 def _listed(names: Iterable[str]) -> str:
-    return ", ".join(filter(None, map(_line, names)))
+    return ", ".join(filter(None, map(one_line, names)))
 
 
 def _score(card: PaperCard) -> Text:
-    reasons = ", ".join(f"{_line(reason.text)} {reason.points:.1f}" for reason in card.reasons)
+    reasons = ", ".join(f"{one_line(reason.text)} {reason.points:.1f}" for reason in card.reasons)
     if card.score is None:
         return Text(reasons)
     return Text.assemble((f"{card.score:.1f} points", _STRONG), f": {reasons}" if reasons else "")
@@ -429,10 +410,10 @@ def _typing(cards: tuple[PaperCard, ...], actions: tuple[Action, ...]) -> list[P
     text = Text()
     for label, action in offered.items():
         text.append(_DOT if text else "Type: ", _DIM)
-        words = [short_id(word) for word in _line(action.sentence).split()]
+        words = [short_id(word) for word in one_line(action.sentence).split()]
         text.append(_GLUE.join(words), _TYPED)
         if words[:1] != [label.lower()]:
-            text.append(f" ({_glued(_line(label))})", _DIM)
+            text.append(f" ({_glued(one_line(label))})", _DIM)
     return [Paragraph(text, 0, len("Type: "))] if text else []
 
 
@@ -459,7 +440,7 @@ def _form(form: Form, color: bool) -> list[list[Paragraph]]:
         for field in form.fields
     ]
     return [
-        [Paragraph(Text(_line(form.title), _HEADING))],
+        [Paragraph(Text(one_line(form.title), _HEADING))],
         _rows(rows, color),
         _paragraphs(form.notes, color),
     ]
@@ -543,7 +524,7 @@ class Bar:
 
     def update(self, done: int, total: int | None, detail: str = "") -> None:
         """*total* is None as long as nobody knows it; *detail* says what is being worked on."""
-        self._bars.update(self._task, completed=done, total=total, detail=_line(detail))
+        self._bars.update(self._task, completed=done, total=total, detail=one_line(detail))
 
 
 @contextmanager
@@ -564,4 +545,4 @@ def progress(title: str, file: TextIO | None = None) -> Iterator[Bar]:
         disable=not file.isatty(),
     )
     with bars:
-        yield Bar(bars, bars.add_task(_line(title), total=None, detail=""))
+        yield Bar(bars, bars.add_task(one_line(title), total=None, detail=""))
