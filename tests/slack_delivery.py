@@ -68,6 +68,7 @@ class Delivery:
         self.http: str | None = None
         self.sockets: list[Socket] = []
         self.socket_url = ""
+        self.turned_away = 0  # how many of the next connections are
         self._slack = slack
         self._acked = acked
         self._dislike = dislike
@@ -219,6 +220,9 @@ class Delivery:
         if ticket not in self._tickets:
             return web.Response(status=401)
         self._tickets.discard(ticket)
+        if self.turned_away:
+            self.turned_away -= 1
+            return web.Response(status=503)
         ws = web.WebSocketResponse(autoping=False)
         await ws.prepare(request)
         socket = Socket(ws, request)

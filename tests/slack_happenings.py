@@ -168,17 +168,23 @@ class Happenings(ABC):
         """Change the world so, then tell the app. *fields* are added to the event."""
         workspace = team or (self._bot_of(channel) if channel else self._first())
         was_in = channel is not None and workspace.bot.id in channel.members
+        if channel is not None and kind == "channel_id_changed":
+            self.state.channels[name] = self.state.channels.pop(channel.id)
         event: Json = {"type": kind, "event_ts": self._stamp(), **_change(
             kind.replace("group_", "channel_"), channel, user, workspace, name
         )}  # fmt: skip
         heard = True
         if channel is not None:
-            if channel.kind == "private":
+            if channel.kind == "private" and kind != "channel_id_changed":
                 event["type"] = event["type"].replace("channel_", "group_", 1)
             is_in = was_in or workspace.bot.id in channel.members
             about_members = kind.startswith("member_")
             heard = is_in or (channel.kind == "public" and not about_members)
-        return await self._happened(event | (fields or {}), channel, user, workspace, heard=heard)
+        told = event | (fields or {})
+        subscription = "message.im" if told.get("channel_type") == "im" else ""
+        return await self._happened(
+            told, channel, user, workspace, subscription=subscription, heard=heard
+        )
 
     async def _happened(
         self,
@@ -271,6 +277,9 @@ def _change(
         case "channel_deleted":
             channel.deleted = True
             return {"channel": channel.id, "actor_id": who}
+        case "channel_id_changed":
+            old, channel.id = channel.id, name
+            return {"old_channel_id": old, "new_channel_id": channel.id}
         case "channel_rename":
             channel.name = name
             told = channel.as_json(workspace.bot.id)

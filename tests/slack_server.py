@@ -35,7 +35,7 @@ other element; ``suggest(user, view_or_message, block_id, query)`` → ``exchang
 nothing). Who attempts what the client would not let them raises ``Impossible``.
 
 **What happens**: ``event("channel_archive", channel, user)``, also channel_unarchive,
-channel_deleted, channel_rename (``name=``), member_joined_channel, member_left_channel,
+channel_deleted, channel_id_changed and channel_rename (``name=``), member_joined_channel, member_left_channel,
 app_uninstalled, tokens_revoked: each changes the world, then tells the app. Any other event:
 ``event("emoji_changed", fields={…})``. ``redeliver(exchange)`` sends once more what was sent.
 
@@ -349,6 +349,10 @@ class SlackServer(People):
 
     def drop(self) -> None:
         self._delivery.drop()
+
+    def turn_away(self, count: int) -> None:
+        """The next connections come to nothing; what they had an address for is used up."""
+        self._delivery.turned_away = count
 
     def freeze(self) -> None:
         self._delivery.freeze()

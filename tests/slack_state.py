@@ -28,6 +28,7 @@ SCOPES = frozenset({
 })  # fmt: skip
 EVENTS = frozenset({
     "app_home_opened", "app_mention", "app_uninstalled", "channel_archive", "channel_deleted",
+    "channel_id_changed",
     "channel_rename", "channel_unarchive", "group_archive", "group_deleted", "group_rename",
     "group_unarchive", "link_shared", "member_joined_channel", "member_left_channel", "message.im",
     "tokens_revoked",

@@ -68,6 +68,9 @@ class SlackWorld:
         """Everything that Slack has sent is done."""
         while tasks := list(self.platform._work._tasks):
             await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.sleep(
+                0
+            )  # where all were done, nothing has waited, and none was let go of
 
 
 async def told(exchange: Exchange) -> Message:

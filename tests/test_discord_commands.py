@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
 from adapters.discord import permissions
-from adapters.discord.registration import described
+from adapters.discord.registration import EVERYWHERE, described
+from adapters.discord.sentences import native
 from adapters.discord.translations import WORDS
 from bot.commands import VERBS
 from tests.discord_bot import PAPERS, TODAYS, DiscordBot, discord_bot, read
 from tests.discord_description import DESCRIPTION
-from tests.discord_server import CannotDo, Channel, File, Kind, P
+from tests.discord_server import CannotDo, Channel, Fault, File, Kind, P
 from tests.world import paper
 
 Json = dict[str, Any]
+
+IN_SERVER = "/applications/{application_id}/guilds/{guild_id}/commands"
 
 
 @pytest.fixture
@@ -155,6 +159,19 @@ async def test_a_server_to_try_them_out_gets_them_alone(bot: DiscordBot) -> None
 
     assert len(bot.server.registered(bot.lab)) == 3
     assert bot.server.registered() == []
+
+
+async def test_a_server_that_was_left_is_no_hindrance_to_be_for_all(bot: DiscordBot) -> None:
+    registration = bot.platform._registration
+    registration._where = bot.lab.id
+    assert await bot.platform.sync()
+    bot.server.fault(f"PUT {IN_SERVER}", Fault.refused(403, 50001), times=None)
+    registration._where = EVERYWHERE
+
+    assert await bot.platform.sync()
+
+    assert len(bot.server.registered()) == 3
+    assert not await bot.platform.sync()
 
 
 # Who may what
@@ -310,7 +327,102 @@ async def test_who_sets_a_channel_up_hears_what_is_missing(bot: DiscordBot) -> N
     assert done.private
 
 
+@pytest.mark.parametrize("forum", [False, True], ids=["text", "forum"])
+async def test_who_wants_threads_hears_that_there_can_be_none(bot: DiscordBot, forum: bool) -> None:
+    place = bot.server.add_channel(bot.lab, "reading", Kind.FORUM) if forum else bot.papers
+    at = bot.server.add_thread(place, "Which?", by=bot.ann) if forum else place
+    denied = P.SEND_MESSAGES_IN_THREADS if forum else P.CREATE_PUBLIC_THREADS
+    bot.server.overwrite(place, bot.server.bot, deny=denied)
+    await bot.known()
+
+    done = await bot.ask("papers-admin set", at=at, layout="thread")
+
+    lacking = "Send Messages in Threads" if forum else "Create Public Threads"
+    said = f": I lack the permission {lacking} in this channel."
+    assert await bot.server.until(lambda: said in read(done.text))
+
+
+async def test_a_role_is_named_and_who_chose_it_hears_that_it_cannot_be_mentioned(
+    bot: DiscordBot,
+) -> None:
+    role = bot.server.add_role(bot.lab, "Readers")
+    await bot.known()
+    await bot.ask("papers-admin set", max=5)
+
+    done = await bot.ask("papers-admin set", ping=role, above=80)
+    assert f"Set ping to <@&{role.id}>, above 80 points." in done.text
+    assert await bot.server.until(lambda: f"I may not mention <@&{role.id}>" in done.text)
+    everybody = await bot.ask("papers-admin set", ping=bot.lab.roles[bot.lab.id], above=80)
+    assert "I never call everybody" in read(everybody.text)
+    assert (await bot.settings(bot.papers)).ping == f"{role.id}@80"
+    status = await bot.ask("papers status")
+    assert f"<@&{role.id}>, above 80 points" in status.text
+
+    bot.pass_time(minutes=1)
+    undone = await bot.ask("papers-admin config undo")
+    assert f"ping: off became <@&{role.id}>, above 80 points" in undone.text
+    bot.server.overwrite(bot.papers, bot.server.bot, allow=P.MENTION_EVERYONE)
+    await bot.known()
+    allowed = await bot.ask("papers-admin set", ping=role, above=60)
+    await bot.platform._surfaces.drain(5)
+    assert "I may not mention" not in allowed.text
+    assert bot.server.pinged == []
+
+
 # Options
+
+
+def test_sentences_are_written_as_the_commands_are_here(bot: DiscordBot) -> None:
+    offered = {
+        f"/{command['name']} {path}": {option["name"] for option in sub.get("options", ())}
+        for command in bot.server.registered()
+        for path, sub in subcommands(command)
+    }
+
+    for verb in VERBS:
+        command, name, *options = native(verb.usage).split(" ", 2)
+        given = set(re.findall(r"(\w+):(?=[^\d])", " ".join(options)))
+        assert given <= offered[f"{command} {name}"], native(verb.usage)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "written"),
+    [
+        ("status", "/papers status"),
+        ("settings", "/papers-admin settings"),
+        ("config undo", "/papers-admin config undo"),
+        ("why 2509.04664", "/papers why paper:2509.04664"),
+        ("share 2509.04664", "/papers share paper:2509.04664"),
+        ("list page:2", "/papers list page:2"),
+        ("preview days:30", "/papers preview days:30"),
+        ('search "tool use" all:yes', '/papers search query:"tool use" all:True'),
+        ("expand 3 human feedback", "/papers-admin expand subscription:3 meaning:human feedback"),
+        ("export ris digest", "/papers export format:ris scope:digest"),
+        ("schedule off", "/papers-admin schedule days:off"),
+        ("schedule weekly mon 09:00", "/papers-admin schedule days:weekly mon time:09:00"),
+        ("schedule mon,thu 09:00,16:00 Europe/Berlin",
+         "/papers-admin schedule days:mon,thu time:09:00,16:00 timezone:Europe/Berlin"),
+        ("erase me sure:yes", "/papers erase sure:True"),
+        ("unsubscribe all sure:yes", "/papers-admin unsubscribe subscription:all sure:True"),
+        ("paperboy check", "paperboy check"),
+    ],
+)  # fmt: skip
+def test_a_sentence_goes_to_its_options(sentence: str, written: str) -> None:
+    assert native(sentence) == written
+
+
+async def test_what_asks_first_can_be_told_to_do_it_at_once(bot: DiscordBot) -> None:
+    await bot.ask("papers-admin subscribe", query="graphs")
+
+    asked = await bot.ask("papers-admin unsubscribe", subscription="all")
+    assert "/papers-admin unsubscribe subscription:all sure:True" in read(asked.text)
+    assert len((await bot.settings(bot.papers)).subscriptions) == 1
+    await bot.ask("papers-admin unsubscribe", subscription="all", sure=True)
+    assert (await bot.settings(bot.papers)).subscriptions == ()
+    erased = await bot.ask("papers erase", sure=True)
+    assert "Erased" in read(erased.text)
+    forgotten = await bot.ask("papers-admin forget", term="all", sure=False)
+    assert forgotten.private
 
 
 async def test_options_make_the_same_request_as_words(bot: DiscordBot) -> None:

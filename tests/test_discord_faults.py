@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from adapters.discord import rest
 from bot.ports import State
+from bot.views import Notice, text
 from tests.discord_bot import PAPERS, TODAYS, DiscordBot, discord_bot, read
 from tests.discord_server import Callback, Channel, Fault, Kind, P, Request, User
 from tests.world import paper
@@ -24,6 +26,8 @@ CALLBACK = "POST /interactions/{interaction_id}/{interaction_token}/callback"
 ORIGINAL = "PATCH /webhooks/{webhook_id}/{webhook_token}/messages/@original"
 FOLLOW = "POST /webhooks/{webhook_id}/{webhook_token}"
 COMMANDS = "PUT /applications/{application_id}/commands"
+DELETE = "DELETE /channels/{channel_id}/messages/{message_id}"
+CHANGE = "PATCH /channels/{channel_id}"
 GATEWAY = "GET /gateway/bot"
 ME = "GET /users/@me"
 
@@ -114,23 +118,32 @@ async def test_a_post_without_a_clear_answer_is_there_once_in_the_end(
 
 
 @pytest.mark.parametrize(("fault", "seconds"), PATIENCE)
+@pytest.mark.parametrize(
+    ("kind", "route"),
+    [(Kind.TEXT, MESSAGES), (Kind.FORUM, THREADS), (Kind.DM, DIRECT)],
+    ids=["text", "forum", "direct message"],
+)
 async def test_a_post_waits_as_long_as_discord_asks_for(
-    bot: DiscordBot, fault: Fault, seconds: float
+    bot: DiscordBot, fault: Fault, seconds: float, kind: Kind, route: str
 ) -> None:
-    bot.server.fault(MESSAGES, fault)
+    place: Channel | User = bot.ann
+    if kind is not Kind.DM:
+        place = bot.server.add_channel(bot.lab, "reading", kind)
+    await bot.known()
+    bot.server.fault(route, fault)
 
-    await digest_now(bot, bot.papers)
-    (waiting,) = await bot.deliveries(bot.papers)
+    await digest_now(bot, place)
+    (waiting,) = await bot.deliveries(place)
     assert waiting.state is State.READY
     assert (waiting.not_before - bot.world.now).total_seconds() == pytest.approx(seconds, abs=0.1)
     bot.pass_time(seconds=seconds - 1)
     await bot.service.send()
     await bot.service.look_up()
-    assert len(bot.server.sent(MESSAGES)) == 1
+    assert len(bot.server.sent(route)) == 1
     await settle(bot)
 
-    assert len(posts(bot, bot.papers)) == 1
-    assert len(bot.server.sent(MESSAGES)) == 2
+    assert len(posts(bot, bot.server.dm(place) if isinstance(place, User) else place)) == 1
+    assert len(bot.server.sent(route)) == 2
 
 
 async def test_a_limit_for_all_holds_the_posts_of_other_channels_back(bot: DiscordBot) -> None:
@@ -148,22 +161,28 @@ async def test_a_limit_for_all_holds_the_posts_of_other_channels_back(bot: Disco
 
 
 @pytest.mark.parametrize(("fault", "why"), GONE)
+@pytest.mark.parametrize(
+    ("kind", "route"), [(Kind.TEXT, MESSAGES), (Kind.FORUM, THREADS)], ids=["text", "forum"]
+)
 async def test_a_channel_that_refuses_posts_is_closed_and_not_asked_again(
-    bot: DiscordBot, fault: Fault, why: str
+    bot: DiscordBot, fault: Fault, why: str, kind: Kind, route: str
 ) -> None:
+    channel = bot.server.add_channel(bot.lab, "reading", kind)
+    await bot.known()
+
     def there(request: Request) -> bool:
-        return request.params["channel_id"] == bot.papers.id
+        return request.params["channel_id"] == channel.id
 
-    bot.server.fault(MESSAGES, fault, times=None, when=there)
+    bot.server.fault(route, fault, times=None, when=there)
 
-    await digest_now(bot, bot.papers)
+    await digest_now(bot, channel)
     await settle(bot)
 
-    (delivery,) = await bot.deliveries(bot.papers)
+    (delivery,) = await bot.deliveries(channel)
     assert delivery.state is State.DEAD
     assert why in delivery.detail
-    assert len([r for r in bot.server.sent(MESSAGES) if there(r)]) == 1
-    assert await bot.world.ledger.released(bot.ref(bot.papers)) == ["arxiv:2611.00005"]
+    assert len([r for r in bot.server.sent(route) if there(r)]) == 1
+    assert await bot.world.ledger.released(bot.ref(channel)) == ["arxiv:2611.00005"]
     (told,) = bot.server.messages(bot.server.dm(bot.ann))
     assert "I can no longer post in" in told.text()
     assert [d for d in bot.server.dislikes if d.kind == "again"] == []
@@ -271,6 +290,35 @@ async def test_a_history_that_does_not_come_resends_nothing(bot: DiscordBot, fau
     assert len(bot.server.sent(MESSAGES)) == 1
 
 
+@pytest.mark.parametrize(
+    "fault", [*UNDECIDED, *(pytest.param(p.values[0], id=p.id) for p in (*PATIENCE, *GONE[:2]))]
+)
+@pytest.mark.parametrize("route", [DELETE, CHANGE], ids=["message", "thread"])
+async def test_a_second_post_is_taken_back_in_the_end(
+    bot: DiscordBot, fault: Fault, route: str
+) -> None:
+    forum = bot.server.add_channel(bot.lab, "reading", Kind.FORUM)
+    await bot.known()
+    bot.server.fault(THREADS, Fault.status(500))
+    await digest_now(bot, forum)
+    await settle(bot)
+    (own,) = [t for t in bot.server.threads(forum) if t.owner is bot.server.bot]
+    (post,) = bot.server.messages(own)
+    copy = bot.server.add_thread(forum, own.name)
+    bot.server.post(replace(post, id=copy.id, channel=copy))
+    bot.server.fault(route, fault)
+
+    for _ in range(3):
+        bot.pass_time(minutes=10)
+        await bot.sender.audit()
+
+    assert bot.server.messages(own) == [post]
+    assert bot.server.messages(copy) == []
+    assert copy.archived or fault.after_effect or route == CHANGE  # that is tried once
+    assert len(bot.server.sent(DELETE)) <= 2
+    assert len(bot.server.sent(CHANGE)) <= 1
+
+
 @pytest.mark.parametrize("code", [50001, 50013])
 async def test_a_history_that_is_closed_is_left_to_a_person(bot: DiscordBot, code: int) -> None:
     bot.server.fault(MESSAGES, Fault.reset(after_effect=True))
@@ -345,6 +393,22 @@ async def test_an_answer_that_discord_finds_malformed_is_excused(bot: DiscordBot
     answered = await bot.ask("papers status")
 
     assert "Discord could not show the answer" in answered.text
+
+
+async def test_a_long_answer_in_place_of_a_form_comes_whole(bot: DiscordBot) -> None:
+    long = Notice(
+        text("No form."), "error", hints=tuple(text(f"{n}: {'x' * 900}") for n in range(9))
+    )
+
+    async def answer(command: object, caller: object) -> Notice:
+        return long
+
+    bot.world.answers.answer = answer  # type: ignore[method-assign]
+
+    told = await bot.ask("papers-admin settings")
+
+    assert await bot.server.until(lambda: "8: xxx" in read(told.text))
+    assert told.private
 
 
 async def test_an_answer_in_several_messages_waits_for_its_turn(bot: DiscordBot) -> None:

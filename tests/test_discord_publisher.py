@@ -121,6 +121,23 @@ async def test_without_the_right_to_open_threads_all_is_in_the_channel(bot: Disc
     assert not bot.server.sent("POST /channels/{channel_id}/messages/{message_id}/threads")
 
 
+@pytest.mark.parametrize("kind", [Kind.ANNOUNCEMENT, Kind.VOICE])
+async def test_announcements_have_threads_and_voice_channels_have_none(
+    bot: DiscordBot, kind: Kind
+) -> None:
+    channel = bot.server.add_channel(bot.lab, "other", kind)
+    await bot.known()
+
+    await publish(bot, channel, digest(bot, layout="thread"))
+
+    threads = bot.server.threads(channel)
+    assert len(threads) == (kind is Kind.ANNOUNCEMENT)
+    posts = [post for place in (channel, *threads) for post in bot.server.messages(place)]
+    assert len(posts) == 3
+    opened = bot.server.sent("POST /channels/{channel_id}/messages/{message_id}/threads")
+    assert bool(opened) == bool(threads)
+
+
 async def test_where_the_first_post_was_deleted_the_others_stand_in_the_channel(
     bot: DiscordBot,
 ) -> None:
@@ -246,6 +263,25 @@ async def test_the_post_of_a_forum_is_found_again(bot: DiscordBot, forum: Channe
     assert await find(bot, forum) == []
 
 
+async def test_a_second_post_of_a_forum_that_is_taken_back_is_put_away(
+    bot: DiscordBot, forum: Channel
+) -> None:
+    ref, post, key = first(bot, forum)
+    one = await bot.publisher.publish(ref, post, key, None)
+    bot.server.nonces.clear()
+    moved = replace(post, body=post.body.replace("Monday", "On Monday"))
+    two = await bot.publisher.publish(ref, moved, key, None)
+    bot.server.fault("PATCH /channels/{channel_id}", Fault.refused(403, 50013))
+
+    await bot.publisher.delete(ref, two)
+    assert not any(thread.archived for thread in bot.server.threads(forum))
+    await bot.publisher.delete(ref, two)
+
+    left, away = bot.server.threads(forum)
+    assert (left.id, left.archived, len(bot.server.messages(left))) == (one.split("/")[0], False, 1)
+    assert (away.archived, bot.server.messages(away)) == (True, [])
+
+
 # What is in the way
 
 
@@ -267,6 +303,18 @@ async def test_a_missing_permission_is_named_before_anything_is_sent(
 
     assert raised.value.message == said
     assert bot.server.sent(MESSAGES) == []
+
+
+async def test_the_text_of_a_voice_channel_takes_the_right_to_connect(bot: DiscordBot) -> None:
+    channel = bot.server.add_channel(bot.lab, "talk", Kind.VOICE)
+    bot.server.overwrite(channel, bot.server.bot, deny=P.CONNECT)
+    await bot.known()
+
+    with pytest.raises(ChannelGone, match="I lack the permission Connect there"):
+        await publish(bot, channel, digest(bot))
+    warned = await bot.ask("papers-admin subscribe", at=channel, query="graphs")
+    await bot.platform._surfaces.drain(5)
+    assert "I lack the permission Connect in this channel" in read(warned.text)
 
 
 async def test_a_forum_needs_the_right_to_write_in_threads(bot: DiscordBot, forum: Channel) -> None:

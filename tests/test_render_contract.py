@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given, settings
 
-from bot.identity import code_link, discussion_link, paper_link, pdf_link
+from bot.identity import code_link, discussion_link, paper_link, pdf_link, short_id
 from bot.model import Paper
 from bot.views import (
     Action,
@@ -31,10 +31,12 @@ from tests.discord_reader import DiscordReader
 from tests.hostile_views import HOSTILE, LAYOUTS, VIEWS
 from tests.reading import Reader, Reading, letters
 from tests.slack_reader import SlackReader
+from tests.terminal_reader import TerminalReader
 
 READERS = [
     pytest.param(SlackReader(), id="slack"),
     pytest.param(DiscordReader(), id="discord"),
+    pytest.param(TerminalReader(), id="terminal"),
 ]
 
 EXAMPLES = -(-int(os.environ.get("PAPERBOY_EXAMPLES", "420")) // len(VIEWS))  # of each kind
@@ -98,7 +100,10 @@ def keeps_the_contract(reader: Reader, view: View) -> None:
     assert all(each.strip() for each in reading.notifications)
     only_what_is_ours_is_live(reader.platform, view, reading)
     no_text_is_lost(reader.platform, view, reading)
-    no_button_is_lost(view, reading)
+    if reader.platform == "terminal":
+        what_to_type_is_told(view, reading)
+    else:
+        no_button_is_lost(view, reading)
     if not isinstance(view, Form | Document):
         no_paper_is_lost(view, reading)
     if isinstance(view, Digest):
@@ -131,7 +136,8 @@ def no_text_is_lost(platform: str, view: View, reading: Reading) -> None:
         for span, shown in sure(spans):
             if span.when:
                 is_live = span.when.astimezone(UTC) in reading.moments
-                assert is_live or letters(shown) in found
+                told = f"{span.when:%a} {span.when.day} {span.when:%b %Y, %H:%M %Z}"
+                assert is_live or letters(shown) in found or letters(told) in found
             elif span.channel and span.channel.platform == platform:
                 assert span.channel.channel in reading.channels or letters(shown) in found
             else:
@@ -162,6 +168,14 @@ def no_button_is_lost(view: View, reading: Reading) -> None:
         label = start(action.label, SURE_OF_A_LABEL)
         assert any(s == action.sentence and known.startswith(label) for s, known in found)
     assert all(label.strip() for label in reading.labels)
+
+
+def what_to_type_is_told(view: View, reading: Reading) -> None:
+    """One sentence for all buttons of a name: the first paper stands for the others."""
+    found = letters(reading.text)
+    for action in {action.label: action for action in reversed([*actions_of(view)])}.values():
+        sentence = " ".join(map(short_id, action.sentence.split()))
+        assert letters(sentence) in found
 
 
 def no_paper_is_lost(view: Digest | Listing | Notice, reading: Reading) -> None:

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.slack import app as slack_app
 from adapters.slack.app import Credentials
 from bot import query
 from bot.errors import PaperboyError
@@ -75,12 +76,21 @@ async def test_people_are_named_by_mention_and_kept_by_id() -> None:
         await said(w, ann, lab, f"set who:<@{ann.id}|ann>,{bob.mention}")
         allowed = await said(w, bob, lab, "subscribe graphs")
         denied = await said(w, eve, lab, "subscribe molecules")
+        again = await said(w, ann, lab, f"set who:<@{ann.id}>,{bob.mention},{eve.mention}")
+        await w.slack.command(ann, lab, "/papers", "settings")
+        await w.idle()
+        [form] = w.slack.views(ann)
+        await said(w, ann, lab, "config undo")
 
         settings = await w.settings(lab)
         assert settings.who == f"@{ann.id},@{bob.id}"
         assert [str(s.query) for s in settings.subscriptions] == ["graphs"]
         assert "Subscribed" in shown(allowed)
         assert "may not change" in shown(denied)
+        assert "Ask ann, bert, or an admin" in shown(denied)
+        assert "ann,bert,eve" in shown(again)
+        assert "set unfurl:off" in shown(form)
+        assert "who:@ann,@bob. Now: ann,bert,eve" in shown(form)
 
 
 async def test_a_name_that_slack_did_not_resolve_is_refused() -> None:
@@ -140,6 +150,19 @@ async def test_what_the_bot_itself_or_an_edit_says_is_not_answered() -> None:
         await w.idle()
 
         assert w.slack.posts(im) == []
+
+
+async def test_a_direct_message_with_a_file_is_answered_all_the_same() -> None:
+    async with slack_world() as w:
+        ann, _ = await lab_of(w)
+        im = w.slack.im(ann)
+
+        said_with = {"channel_type": "im", "subtype": "file_share", "text": "search graphs"}
+        await w.slack.event("message", im, ann, fields=said_with)
+        await w.idle()
+
+        [answer] = w.slack.posts(im)
+        assert "Graph networks" in shown(answer)
 
 
 async def test_what_slack_delivers_twice_is_done_once() -> None:
@@ -338,6 +361,21 @@ async def test_a_list_of_all_channels_holds_those_that_the_asker_is_in() -> None
         assert "takeover" not in shown(answer)
 
 
+async def test_where_slack_does_not_tell_who_is_where_a_list_of_all_channels_says_so() -> None:
+    async with slack_world() as w:
+        ann, lab = await lab_of(w)
+        await said(w, ann, lab, "subscribe graphs")
+        w.slack.fault("users.conversations", Fault.error("missing_scope"), times=None)
+
+        everywhere = shown(await said(w, ann, lab, "list all"))
+        here = shown(await said(w, ann, lab, "list"))
+        home = shown(await said(w, ann, lab, "home"))
+
+        assert "I cannot see just now which channels you are in" in everywhere
+        assert "graphs" in here
+        assert "Your subscriptions" in home
+
+
 async def test_slacks_own_variables_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (
         "CLIENT_ID",
@@ -373,13 +411,22 @@ async def test_a_connection_that_ends_is_made_anew() -> None:
         assert shown(answer)
 
 
-async def test_a_connection_that_dies_is_made_anew() -> None:
+@pytest.mark.parametrize("way", ["dropped", "frozen", "turned away"])
+async def test_a_connection_that_dies_is_made_anew(
+    way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slack_app, "PING_SECONDS", 0.1)
     async with slack_world() as w:
         ann, lab = await lab_of(w)
+        before = w.slack.sockets[0]
 
-        w.slack.drop()
-        await w.slack.until(lambda: not w.slack.sockets)
-        await w.slack.connected(timeout=20)
+        if way == "frozen":
+            w.slack.freeze()
+        else:
+            w.slack.turn_away(2 if way == "turned away" else 0)
+            w.slack.drop()
+        await w.slack.until(lambda: before not in w.slack.sockets, timeout=5)
+        await w.slack.connected(timeout=5)
 
         assert shown(await said(w, ann, lab, "help"))
 
@@ -401,6 +448,31 @@ async def test_where_slack_cannot_be_reached_at_the_start_it_is_tried_again() ->
 
             assert len(slack.called("auth.test")) == 7
             assert slept == [2, 5, 15, 60, 60, 60]
+
+
+async def test_until_slack_can_be_reached_commands_are_asked_for_patience() -> None:
+    async with SlackServer() as slack:
+        world, up = World(), asyncio.Event()
+        ann = slack.add_user("ann")
+        lab = slack.add_channel("lab", ann)
+        slack.fault("auth.test", Fault.http(503), times=1)
+
+        async def sleep(seconds: float) -> None:
+            await up.wait()
+
+        async with platform_of(
+            world, credentials(slack), None, sleep, lambda: world.now
+        ) as platform:
+            await platform.start(world.answers, NobodyCloses())
+            await slack.connected()
+            early = await told(await slack.command(ann, lab, "/papers", "help"))
+            up.set()
+            await platform._connecting[0]
+            late = await told(await slack.command(ann, lab, "/papers", "help"))
+
+    assert "cannot reach Slack yet" in shown(early)
+    assert "not installed" not in shown(early)
+    assert "subscribe" in shown(late)
 
 
 async def test_no_token_is_logged(caplog: pytest.LogCaptureFixture) -> None:

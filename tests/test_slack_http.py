@@ -9,11 +9,12 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import aiohttp
 import pytest
 
+from adapters.slack import http
 from adapters.slack.http import LARGEST_REQUEST
 from tests.slack_server import Channel, User
 from tests.slack_world import SlackWorld, lab_of, said, shown, slack_world, told
@@ -208,6 +209,17 @@ async def test_a_click_brings_its_message_along_however_long(
     assert click.error is None
 
 
+async def test_a_direct_message_may_be_as_long_as_slack_lets_people_write(
+    w: SlackWorld, ann_and_lab: tuple[User, Channel]
+) -> None:
+    ann, _ = ann_and_lab
+
+    message = await w.slack.direct(ann, "search " + "\u6cb3" * 11_000)
+
+    assert len(message.request.body) > LARGEST_REQUEST
+    assert message.error is None
+
+
 @pytest.mark.parametrize("squeezed", [False, True])
 async def test_more_than_slack_ever_sends_is_not_read(w: SlackWorld, squeezed: bool) -> None:
     body = urlencode({"text": "x" * LARGEST_REQUEST}).encode()
@@ -216,6 +228,22 @@ async def test_more_than_slack_ever_sends_is_not_read(w: SlackWorld, squeezed: b
         request = replace(request, body=gzip.compress(body)).with_headers(Content_Encoding="gzip")
 
     assert (await w.slack.send(request)).status == 413
+
+
+async def test_who_does_not_go_on_is_not_waited_for(
+    w: SlackWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "READ_SECONDS", 0.05)
+    address = urlsplit(str(w.slack.http))
+    reader, writer = await asyncio.open_connection(address.hostname, address.port)
+
+    writer.write(b"POST /slack/events HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf")
+    async with asyncio.timeout(5):
+        answer = await reader.readline()
+    writer.close()
+    await writer.wait_closed()
+
+    assert b" 408 " in answer
 
 
 async def test_nothing_else_is_served(w: SlackWorld) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,7 +11,16 @@ import pytest
 from bot.ports import Installation
 from tests.fake_installations import MemoryInstallations
 from tests.slack_server import Channel, User
-from tests.slack_world import SlackWorld, lab_of, said, shown, slack_world, told
+from tests.slack_world import (
+    SlackWorld,
+    credentials,
+    lab_of,
+    platform_of,
+    said,
+    shown,
+    slack_world,
+    told,
+)
 
 OWNER_IS_TOLD = "I can no longer post in"
 
@@ -61,6 +72,25 @@ async def test_when_somebody_else_leaves_or_a_channel_is_renamed_nothing_changes
 
         assert await w.world.ledger.gone(w.ref(lab)) is None
         assert "graphs" in shown(await said(w, ann, lab, "list"))
+
+
+async def test_a_private_channel_that_is_shared_goes_on_under_its_new_id() -> None:
+    async with slack_world() as w:
+        ann, _ = await lab_of(w)
+        den = w.slack.add_channel("den", ann, kind="private")
+        await said(w, ann, den, "subscribe graphs")
+        await said(w, ann, den, "like 2611.00002")
+        old = w.ref(den)
+
+        await w.slack.event("channel_id_changed", den, name="C0SHARED")
+        await w.idle()
+
+        assert w.ref(den).channel == "C0SHARED"
+        assert (await w.settings(den)).owner == ann.id
+        assert await w.world.store.get(old) is None
+        assert await w.world.people.votes(w.ref(den), 9) == [("arxiv:2611.00002", 1)]
+        assert "graphs" in shown(await said(w, ann, den, "list"))
+        assert w.slack.posts(w.slack.im(ann)) == []
 
 
 async def test_a_removal_is_known_by_either_of_its_names() -> None:
@@ -149,6 +179,27 @@ async def test_a_workspace_that_removes_the_app_is_left_at_once(kind: str) -> No
         assert w.platform.served() == frozenset()
         assert await w.departed() == [w.slack.team.id]
         assert "graphs" in str((await w.settings(lab)).subscriptions)
+
+
+async def test_owners_hear_how_to_go_on_when_the_app_is_installed_again() -> None:
+    async with slack_world() as w:
+        ann, lab = await owned(w)
+        await w.slack.direct(ann, "subscribe tools")
+        await w.slack.event("app_uninstalled")
+        await w.idle()
+        await w.platform.aclose()
+        token = w.slack.install()
+
+        given = replace(credentials(w.slack), bot_token=token)
+        async with platform_of(w.world, given, None, asyncio.sleep, lambda: w.world.now) as again:
+            await again.start(w.world.answers, w.sender)
+            await again._work.aclose()
+
+        notice = w.slack.posts(w.slack.im(ann))[-1]
+        assert "I am in this workspace again" in shown(notice)
+        assert "/papers resume" in shown(notice)
+        assert "your own channel" in shown(notice)
+        assert lab.id in f"{notice.blocks}"
 
 
 async def test_what_is_told_of_an_older_token_leaves_the_newer_one() -> None:

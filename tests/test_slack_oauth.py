@@ -236,6 +236,7 @@ async def test_a_workspace_that_adds_the_app_again_goes_on_where_it_was(office: 
     assert left == [boss.team]
     assert await w.departed() == []
     assert "graphs" in shown(answer)
+    assert "/papers resume" in shown(w.slack.posts(w.slack.im(boss))[-1])
 
 
 async def test_a_workspace_that_never_added_the_app_is_told_so(office: Office) -> None:

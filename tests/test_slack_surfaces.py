@@ -245,6 +245,24 @@ async def test_the_home_tab_shows_what_is_ones_own() -> None:
         assert w.slack.dislikes == []
 
 
+async def test_the_home_tab_changes_with_what_its_forms_set() -> None:
+    async with slack_world() as w:
+        ann, _ = await lab_of(w)
+        await w.slack.open_home(ann)
+        await w.idle()
+        home = w.slack.home(ann)
+        assert home is not None
+        await w.slack.click(ann, home, "Subscribe")
+
+        await w.slack.submit(ann, await filled(w, ann), {"query": "graphs"})
+        await w.idle()
+
+        after = w.slack.home(ann)
+        assert after is not None
+        assert "Your subscriptions · 1" in shown(after)
+        assert w.slack.dislikes == []
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -20,9 +20,11 @@ from hypothesis import given, settings, strategies as st
 from rich.cells import cell_len
 
 from adapters.terminal.render import MEASURE, Screen, progress
-from bot import identity
+from bot import commands, identity
+from bot.commands import Help, parse
+from bot.forms import form_of
 from bot.identity import code_link, discussion_link, paper_link, pdf_link
-from bot.model import ChannelRef, Paper
+from bot.model import Channel, ChannelRef, Paper
 from bot.views import (
     Action,
     Digest,
@@ -353,6 +355,21 @@ Undo with `config undo`
 """
 
     assert expected == shown(form, "pipe")
+
+
+@pytest.mark.parametrize("name", commands.FORMS)
+def test_what_a_form_says_to_type_is_understood(name: str) -> None:
+    form = form_of(name, Channel(ChannelRef("terminal", "local", "main")))
+
+    output = shown(form, "pipe")
+    [line] = [line for line in output.splitlines() if line.startswith("Type: ")]
+    example, more = line.removeprefix("Type: ").replace("\N{NO-BREAK SPACE}", " ").split(" · ")
+
+    assert type(parse(example)).__name__ == {
+        "subscribe": "Subscribe", "schedule": "SetSchedule", "search": "Find",
+    }[name]  # fmt: skip
+    assert parse(more) == Help(name)
+    assert "query:" not in output
 
 
 def test_what_is_to_be_typed_keeps_its_lines_and_nothing_else_does() -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import discord
 
+from adapters.discord.sentences import OF_MEMBERS
 from adapters.discord.servers import PERSONAL
 from bot import commands
 from bot.commands import Command
@@ -13,10 +14,6 @@ from bot.errors import UserError
 from bot.model import Caller, ChannelRef, Role
 
 Interaction = discord.Interaction[discord.Client]
-
-# For everybody, as far as the channel lets its members (its setting ``who``); all else that changes
-# or posts takes the permission (design §12).
-_OF_MEMBERS = ("like", "dislike", "unvote", "share")
 
 
 def caller_of(interaction: Interaction) -> Caller:
@@ -44,7 +41,7 @@ def _channel_of(interaction: Interaction) -> str:
 def is_for_managers(command: Command) -> bool:
     """Whether it takes the permission Manage Channels in a server."""
     verb = commands.verb_of(command)
-    return verb.kind in (commands.CHANGE, commands.POST) and verb.name not in _OF_MEMBERS
+    return verb.kind in (commands.CHANGE, commands.POST) and verb.name not in OF_MEMBERS
 
 
 def fitted(caller: Caller, command: Command, interaction: Interaction) -> Caller:
@@ -59,7 +56,7 @@ def fitted(caller: Caller, command: Command, interaction: Interaction) -> Caller
                 hint="Ask somebody who manages the channel to do it. In a direct message with me "
                 "you have a channel of your own.",
             )
-        if commands.verb_of(command).name not in _OF_MEMBERS:
+        if commands.verb_of(command).name not in OF_MEMBERS:
             caller = replace(caller, role=Role.GUEST)
     if isinstance(command, commands.Home | commands.ListSubscriptions):
         return replace(caller, channels=_seen(interaction))

@@ -114,8 +114,11 @@ class DiscordPlatform:
             if not self._task.cancelled():
                 self._task.result()
 
-    async def aclose(self) -> None:
-        """Take no more questions, and finish the answers to those that there are."""
+    async def stop(self) -> None:
+        """Take no more questions, and finish the answers to those that there are.
+
+        Posts can still go.
+        """
         self._closing.set()
         if self._client:
             await self._client.close()
@@ -123,6 +126,9 @@ class DiscordPlatform:
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    async def aclose(self) -> None:
+        await self.stop()
         await self._rest.aclose()
 
     async def _gateway(self) -> dict[str, Any]:

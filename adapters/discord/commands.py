@@ -57,6 +57,7 @@ _OPTIONS = {
     "source": "only papers from there",
     "strictness": "how well papers must match: loose, normal, strict, or a number",
     "subscription": "its number or its text",
+    "sure": "do it at once, where all of it goes",
     "term": "one word or phrase",
     "time": "09:00; several with commas between",
     "timezone": "Europe/Berlin, or a city",
@@ -243,8 +244,14 @@ def papers(surfaces: Surfaces, completion: Completion) -> app_commands.Group:
         _add_of_paper(group, verb, ask, completion)
     for verb in ("saved", "learned"):
         _add_paged(group, verb, ask)
-    for verb in ("home", "status", "erase"):
+    for verb in ("home", "status"):
         _add_plain(group, verb, ask)
+
+    @group.command(description=_of("erase"))
+    @_describe("sure")
+    async def erase(interaction: Interaction, sure: bool | None = None) -> None:
+        await ask(interaction, "erase", sure=sure)
+
     return group
 
 
@@ -287,9 +294,9 @@ def papers_admin(surfaces: Surfaces, completion: Completion) -> app_commands.Gro
         await ask(interaction, "digest", since=since, top=top)
 
     @group.command(description=_of("forget"))
-    @_describe("term")
-    async def forget(interaction: Interaction, term: Words) -> None:
-        await ask(interaction, "forget", term)
+    @_describe("term", "sure")
+    async def forget(interaction: Interaction, term: Words, sure: bool | None = None) -> None:
+        await ask(interaction, "forget", term, sure=sure)
 
     for verb in ("resend", "giveup"):
         _add_of_post(group, verb, ask, completion)
@@ -341,10 +348,12 @@ def _add_subscribing(group: app_commands.Group, surfaces: Surfaces, completion: 
         await ask(interaction, "expand", f"{subscription} {meaning or ''}")
 
     @group.command(description=_of("unsubscribe"))
-    @_describe("subscription")
+    @_describe("subscription", "sure")
     @app_commands.autocomplete(subscription=completion.subscriptions)
-    async def unsubscribe(interaction: Interaction, subscription: Words) -> None:
-        await ask(interaction, "unsubscribe", subscription)
+    async def unsubscribe(
+        interaction: Interaction, subscription: Words, sure: bool | None = None
+    ) -> None:
+        await ask(interaction, "unsubscribe", subscription, sure=sure)
 
     @group.command(description=_of("mute"))
     @_describe("term")
@@ -407,6 +416,10 @@ def _ping(role: discord.Role | None, above: int | None) -> str | None:
         return "off"
     if role is None and above is not None:
         raise UserError("Which role is to be mentioned?", hint="Choose one for ping.", field="ping")
+    if role and role.is_default():
+        raise UserError(
+            "I never call everybody.", hint="Choose another role for ping.", field="ping"
+        )
     return None if role is None else f"{role.id}@{PING_ABOVE if above is None else above}"
 
 

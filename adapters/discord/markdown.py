@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from adapters.discord.sentences import native
 from bot.identity import Link
 from bot.text import clip, one_line
 from bot.views import Span, Text
@@ -114,10 +115,10 @@ def _pieces(spans: Text, limit: int | None) -> Iterator[Span]:
     for span in spans:
         if room is not None and room <= 0:
             return
-        if span.when or _channel(span):
+        if span.when or _channel(span) or _role(span):
             yield span
             continue
-        shown = re.sub(r"\s+", " ", span.text)
+        shown = re.sub(r"\s+", " ", native(span.text) if span.sentence else span.text)
         if room is not None:
             shown = clip(shown, room)
             room -= len(shown)
@@ -143,7 +144,7 @@ def _runs(spans: Iterable[Span]) -> list[Span]:
 
 
 def _style(span: Span) -> tuple[object, ...] | None:
-    if span.when or _channel(span):
+    if span.when or _channel(span) or _role(span):
         return None
     return span.strong, span.code, span.link
 
@@ -153,6 +154,8 @@ def _markdown(span: Span) -> str:
         return f"<t:{int(span.when.timestamp())}:f>"
     if channel := _channel(span):
         return f"<#{channel}>"
+    if role := _role(span):
+        return f"<@&{role}>"
     if span.link is not None:
         return link((span,), span.link)
     if span.code:
@@ -178,6 +181,11 @@ def _channel(span: Span) -> str:
     ref = span.channel
     known = ref is not None and ref.platform == "discord" and ref.channel.isdecimal()
     return ref.channel if ref and known and ref.channel.isascii() else ""
+
+
+def _role(span: Span) -> str:
+    """It is shown by its name; whom a message calls is said beside its text."""
+    return span.role if span.role.isdecimal() and span.role.isascii() else ""
 
 
 def _is_seen(text: str) -> bool:

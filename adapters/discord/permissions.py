@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import discord
 
+from bot.model import Channel
 from bot.views import Notice, Span, text
 
 _NAMES = {
@@ -31,7 +33,18 @@ def invite_link(application: int | str) -> str:
     )
 
 
-def missing(has: discord.Permissions, wanted: Iterable[str] = POSTING) -> tuple[str, ...]:
+def posting_in(channel: object) -> tuple[str, ...]:
+    """What a post takes there."""
+    match channel:
+        case discord.ForumChannel():
+            return (*POSTING, "send_messages_in_threads")
+        case discord.VoiceChannel() | discord.StageChannel():
+            return (*POSTING, "connect")
+        case _:
+            return POSTING
+
+
+def missing(has: discord.Permissions, wanted: Iterable[str]) -> tuple[str, ...]:
     """Those of the permissions that are not there, as Discord's settings call them.
 
     Who cannot see a channel can do nothing in it: that is named alone.
@@ -49,10 +62,37 @@ def lacking(names: Iterable[str]) -> str:
     return f"I lack the permissions {', '.join(others)} and {last} there"
 
 
-def warning(names: Iterable[str]) -> Notice:
-    """For who sets a channel up where nothing can be posted yet."""
+def warnings(interaction: discord.Interaction[Any], channel: Channel | None) -> Iterator[Notice]:
+    """For who sets a channel up: what cannot be done there yet. *channel* is how it is set up."""
+    place, guild = interaction.channel, interaction.guild
+    has = interaction.app_permissions
+    if isinstance(place, discord.Thread):  # what may be done in it tells nothing of its channel
+        if place.parent is None or guild is None or guild.me is None:
+            return
+        has, place = place.parent.permissions_for(guild.me), place.parent
+    if lacks := missing(has, posting_in(place)):
+        yield _warning("No digest can come here yet", lacks)
+    elif channel and channel.layout == "thread" and (lacks := missing(has, THREADS)):
+        yield _warning("Digests come without threads", lacks)
+    role_id = channel.ping.partition("@")[0] if channel else ""
+    role = guild.get_role(int(role_id)) if guild and role_id else None
+    if role and not (role.mentionable or has.mention_everyone):
+        yield Notice(
+            text("Nobody is told of outstanding papers yet: I may not mention ",
+                 Span(f"role {role_id}", role=role_id), "."),
+            kind="error",
+            hints=(
+                text(
+                    "Whoever manages roles switches it on: ",
+                    Span("Server Settings, Roles, Allow anyone to @mention this role", strong=True), ".",
+                ),
+            ),
+        )  # fmt: skip
+
+
+def _warning(what: str, lacks: Iterable[str]) -> Notice:
     return Notice(
-        text(f"No digest can come here yet: {lacking(names).removesuffix(' there')} in this channel."),
+        text(f"{what}: {lacking(lacks).removesuffix(' there')} in this channel."),
         kind="error",
         hints=(
             text(

@@ -297,6 +297,8 @@ class DiscordPublisher:
         try:
             channel = thread or (await self._place(ref)).id
             await self._delete(channel, message)
+            if thread == message:
+                await self._put_away(thread)
         except (ChannelGone, Later) as error:
             raise Unknown(error.message) from error
 
@@ -306,6 +308,13 @@ class DiscordPublisher:
         except Refused as refused:
             if refused.code not in (UNKNOWN_MESSAGE, UNKNOWN_CHANNEL):
                 raise Unknown(f"it could not be deleted: {refused.words}") from refused
+
+    async def _put_away(self, thread: str) -> None:
+        """A forum's post without its first message: to delete it takes the right Manage Threads."""
+        try:
+            await self._rest.request("PATCH", f"/channels/{thread}", {"archived": True})
+        except (Refused, Later, Unknown) as error:
+            log.info("the empty thread %s stays open: %s", thread, error)
 
     async def tell(self, ref: ChannelRef, user: str, notice: Notice) -> None:
         try:

@@ -51,17 +51,23 @@ class Registration:
             return False
         try:
             await self._put(application, self._where, commands)
-            last = known.partition(" ")[0]
-            if last not in ("", self._where):  # else they would show twice
-                await self._put(application, last, [])
         except Refused as refused:
             raise PaperboyError(
                 f"Discord refuses the commands: {refused.words} {refused.faults or ''}".strip(),
                 hint="Was the bot invited with the scope applications.commands?",
             ) from refused
+        last = known.partition(" ")[0]
+        if last not in ("", self._where):  # else they would show twice
+            await self._take_away(application, last)
         self._save(before)
         log.info("registered %d commands (%s)", len(commands), self._where)
         return True
+
+    async def _take_away(self, application: str, where: str) -> None:
+        try:
+            await self._put(application, where, [])
+        except Refused as refused:  # a server that the bot has left has none
+            log.info("the commands of %s could not be taken away: %s", where, refused)
 
     async def _put(self, application: str, where: str, commands: Sequence[dict[str, Any]]) -> None:
         server = "" if where == EVERYWHERE else f"/guilds/{where}"

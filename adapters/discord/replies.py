@@ -52,12 +52,13 @@ class Replies:
 
     async def say(self, interaction: Interaction, view: View) -> None:
         """A short answer that takes no work; where there is one already, it follows it."""
-        message, *_ = render.messages(view)
-        message |= {"flags": _private(message)}
+        first, *others = render.messages(view)
         if _ANSWERED in interaction.extras:
+            others.insert(0, first)
+        elif not await self._first(interaction, MESSAGE, first | {"flags": _private(first)}):
+            return
+        for message in others:
             await self._add(interaction, message)
-        else:
-            await self._first(interaction, MESSAGE, message)
 
     async def _add(self, interaction: Interaction, message: Payload) -> None:
         """A message that may be missing."""

@@ -74,19 +74,15 @@ class Servers:
             return None
         has = channel.permissions_for(guild.me)
         threads = not permissions.missing(has, permissions.THREADS)
-        wanted: tuple[str, ...] = permissions.POSTING
+        missing = permissions.missing(has, permissions.posting_in(channel))
         if isinstance(channel, discord.ForumChannel):
             return Place(
-                ref.channel, True, permissions.missing(has, (*wanted, "send_messages_in_threads")),
-                has.read_message_history, threads,
+                ref.channel, True, missing, has.read_message_history, threads,
                 {tag.name.casefold(): str(tag.id) for tag in channel.available_tags
                  if not tag.moderated},
                 channel.flags.require_tag,
                 {thread.name: str(thread.id) for thread in channel.threads
                  if thread.owner_id == guild.me.id and not thread.locked},
             )  # fmt: skip
-        if isinstance(channel, discord.VoiceChannel | discord.StageChannel):
-            wanted = (*wanted, "connect")
-        return Place(
-            ref.channel, False, permissions.missing(has, wanted), has.read_message_history, threads
-        )
+        threads = threads and not isinstance(channel, discord.VoiceChannel | discord.StageChannel)
+        return Place(ref.channel, False, missing, has.read_message_history, threads)

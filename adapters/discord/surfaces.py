@@ -10,7 +10,7 @@ import logging
 import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -125,17 +125,18 @@ class Surfaces:
     async def _answer(self, interaction: Interaction, request: Command, asker: Caller) -> None:
         view = await self._core().answers.answer(request, asker)
         self._completion.remember(asker.ref, view)
-        await self._replies.show(interaction, view, *self._warnings(interaction, request))
+        await self._replies.show(
+            interaction, view, *await self._warnings(interaction, request, asker)
+        )
 
-    @staticmethod
-    def _warnings(interaction: Interaction, request: Command) -> tuple[Notice, ...]:
-        """Whoever sets a channel up is to know beforehand that nothing can be posted there."""
+    async def _warnings(
+        self, interaction: Interaction, request: Command, asker: Caller
+    ) -> Sequence[Notice]:
+        """Whoever sets a channel up is to know beforehand what cannot be done there."""
         if interaction.guild_id is None or not is_for_managers(request):
             return ()
-        if isinstance(interaction.channel, discord.Thread):  # what may be done in it tells nothing
-            return ()
-        missing = permissions.missing(interaction.app_permissions)
-        return (permissions.warning(missing),) if missing else ()
+        channel = await self._core().channels.get(asker.ref)
+        return tuple(permissions.warnings(interaction, channel))
 
     async def _open(self, interaction: Interaction, request: Command, asker: Caller) -> None:
         form = await self._core().answers.answer(request, asker)
@@ -157,7 +158,9 @@ class Surfaces:
             opening = commands.Settings() if command == "set" else commands.OpenForm(command)
             if await self._replies.acknowledge(interaction):
                 view = await self._filled(interaction, opening, command, values, asker)
-                await self._replies.show(interaction, view, *self._warnings(interaction, opening))
+                await self._replies.show(
+                    interaction, view, *await self._warnings(interaction, opening, asker)
+                )
 
         await self._handle(interaction, work)
 

@@ -13,14 +13,17 @@ import secrets
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import chain, repeat
 from typing import Self
 
+import aiohttp
 from aiohttp import web
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.app.async_app import AsyncApp
 from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.authorization.async_authorize import AsyncAuthorize
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
 
 from adapters.slack.api import (
     Api,
@@ -59,7 +62,7 @@ from bot.ports import (
 log = logging.getLogger(__name__)
 
 PING_SECONDS = 3.0  # a dead connection is noticed after four of them
-CLOSE_SECONDS = 5.0
+CLOSE_SECONDS = 2.0
 RETRY_SECONDS = (2.0, 5.0, 15.0, 60.0)  # while Slack cannot be reached; the last again and again
 
 
@@ -150,14 +153,21 @@ class SlackPlatform:
         else:
             self.routes = self._public(app)
 
-    async def aclose(self) -> None:
-        """Take nothing new, finish what is under way, and let go; it takes some seconds at most."""
+    async def stop(self) -> None:
+        """Take nothing new, and finish what is under way; it takes some seconds at most.
+
+        Posts can still go.
+        """
         for task in self._connecting:
             task.cancel()
         await asyncio.gather(*self._connecting, return_exceptions=True)
-        if self._handler:
-            await _close(self._handler)
+        handler, self._handler = self._handler, None
+        if handler:
+            await _close(handler)
         await self._work.aclose()
+
+    async def aclose(self) -> None:
+        await self.stop()
         await self._session.close()
 
     def _listeners(self, answers: Answers, closer: Closer) -> Listeners:
@@ -203,6 +213,7 @@ class SlackPlatform:
             ) from refusal
         except SlackFault as fault:
             log.warning("%s; trying again", fault.words)
+            self._workspaces.awaited = True
             self._connecting.append(asyncio.create_task(self._introduce_later()))
 
     async def _introduce_later(self) -> None:
@@ -212,6 +223,7 @@ class SlackPlatform:
                 await self._introduce_one()
             except Refused as refusal:
                 log.critical("Slack refuses the bot token (%s): nothing is posted", refusal.code)
+                self._workspaces.awaited = False
                 return
             except SlackFault as fault:
                 log.warning("%s; trying again", fault.words)
@@ -227,7 +239,7 @@ class SlackPlatform:
                         ", ".join(sorted(missing)))  # fmt: skip
         bot_user = str(told.get("user_id", ""))
         self._workspaces.add(Workspace(tenant, bot_user, self._clock(), api))
-        await self._tenants.returned(PLATFORM, tenant)
+        await self._note(tenant)
         log.info("serving Slack's workspace %s", tenant)
 
     def _serve(self, each: Installation) -> None:
@@ -238,10 +250,17 @@ class SlackPlatform:
         """A workspace has added the app, or has added it again."""
         assert self._installations is not None  # noqa: S101  # documented
         await self._installations.save(installation)
-        await self._tenants.returned(PLATFORM, installation.tenant)
         self._serve(installation)
         log.info("%s has added Paperboy", installation.tenant)
         self._work.spawn(self._life.greet(installation.tenant, installation.installer))
+        await self._note(installation.tenant)
+
+    async def _note(self, tenant: str) -> None:
+        """The workspace is served; where it had left, people are told how to go on."""
+        left = await self._tenants.departed(datetime.max.replace(tzinfo=UTC))
+        await self._tenants.returned(PLATFORM, tenant)
+        if (PLATFORM, tenant) in left:
+            self._work.spawn(self._life.come_back(tenant))
 
     # how Slack reaches us
 
@@ -260,6 +279,7 @@ class SlackPlatform:
             app, self._credentials.app_token, web_client=self._base, ping_interval=PING_SECONDS
         )
         self._handler.client.proxy = proxy_of(self._credentials.api_url)
+        await _use_addresses_once(self._handler.client)
         self._connecting.append(asyncio.create_task(self._handler.connect_async()))
 
     def _public(self, app: AsyncApp) -> list[web.RouteDef]:
@@ -291,6 +311,18 @@ class _Remembered(AsyncAuthorize):
         workspace = self._workspaces.get(team_id or "")
         bot_user = workspace.bot_user if workspace else None
         return AuthorizeResult(enterprise_id=None, team_id=team_id, bot_user_id=bot_user)
+
+
+async def _use_addresses_once(client: SocketModeClient) -> None:
+    """Slack's address holds one connection; the SDK would try a spent one again and again."""
+
+    async def spent(*_: object) -> None:
+        client.wss_uri = None
+
+    trace = aiohttp.TraceConfig()
+    trace.on_request_start.append(spent)
+    await client.aiohttp_client_session.close()
+    client.aiohttp_client_session = aiohttp.ClientSession(trace_configs=[trace])
 
 
 async def _close(handler: AsyncSocketModeHandler) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+from contextlib import suppress
 from dataclasses import replace
 
 from adapters.slack import faults
 from adapters.slack.api import SlackFault
+from adapters.slack.names import with_names
 from adapters.slack.replies import handed_over
 from adapters.slack.workspace import Asker, Person, Place, Workspaces, caller
 from bot import commands
@@ -43,6 +45,13 @@ class Conversation:
 
     def refusal(self, asker: Asker) -> Notice | None:
         """Why somebody is not answered now: to be asked once for everything that they do."""
+        if self._workspaces.awaited:
+            return mistake(
+                UserError(
+                    "I have just started and cannot reach Slack yet.",
+                    hint="Try again in a minute.",
+                )
+            )
         if self._workspaces.get(asker.tenant) is None:
             return mistake(
                 UserError(
@@ -63,7 +72,8 @@ class Conversation:
             who = await self._caller(command, asker)
         except UserError as error:
             return mistake(error)
-        view = await self._answers.answer(command, who)
+        made = await self._answers.answer(command, who)
+        view = await with_names(made, asker, self._workspaces)
         if not isinstance(view, Document):
             return view
         try:
@@ -76,9 +86,15 @@ class Conversation:
         in_channel = not asker.ref.channel.startswith("@")
         place = await self._admitted(asker) if alters and in_channel else None
         made = caller(asker, await self._person(asker, needed=alters and in_channel), place)
-        if not isinstance(command, commands.Home | commands.Again | commands.ListSubscriptions):
-            return made
-        return replace(made, channels=await self._memberships(asker))
+        match command:
+            case commands.ListSubscriptions(everywhere=True):
+                return replace(made, channels=await self._memberships(asker))
+            case commands.Home() | commands.Again():  # which have more to tell than channels
+                with suppress(UserError):
+                    return replace(made, channels=await self._memberships(asker))
+                return replace(made, channels=frozenset())
+            case _:
+                return made
 
     async def _person(self, asker: Asker, *, needed: bool) -> Person | None:
         try:
@@ -103,8 +119,11 @@ class Conversation:
     async def _memberships(self, asker: Asker) -> frozenset[str]:
         try:
             return await self._workspaces.memberships(asker.tenant, asker.user)
-        except SlackFault:
-            return frozenset()
+        except SlackFault as fault:
+            raise UserError(
+                f"I cannot see just now which channels you are in: {faults.told(fault)}.",
+                hint="Try again in a minute.",
+            ) from fault
 
 
 def _unknown_person(fault: SlackFault) -> UserError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -21,10 +22,12 @@ from bot.ports import Clock
 
 log = logging.getLogger(__name__)
 
-LARGEST_REQUEST = 64 * 1024
+LARGEST_REQUEST = 64 * 1024  # of a command
 # With each click Slack sends the message or modal back that it was in: a modal of 250 kB, escaped
-# for JSON and once more for the form. A digest of Chinese titles came to 82 kB.
-LARGEST_INTERACTION = 1024 * 1024
+# for JSON and once more for the form. A digest of Chinese titles came to 82 kB. An event brings a
+# message of up to 40,000 characters, as text and as blocks.
+LARGEST_BODY = 1024 * 1024
+READ_SECONDS = 10.0  # Slack itself gives up after three
 WINDOW = timedelta(minutes=5)  # docs.slack.dev/authentication/verifying-requests-from-slack
 REPLAYS_KEPT = timedelta(minutes=10)  # twice the window: a stamp may be as far ahead as behind
 
@@ -47,7 +50,11 @@ class Listener:
         return [web.post(PATH, self._take)]
 
     async def _take(self, request: web.Request) -> web.Response:
-        body = await _read(request)
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                body = await _read(request)
+        except TimeoutError as error:
+            raise web.HTTPRequestTimeout(text="The body did not come in time.\n") from error
         signature = self._check(request, body)
         payload = _parse(request.content_type, body)
         if payload.get("type") == "url_verification":
@@ -89,8 +96,8 @@ async def _read(request: web.Request) -> bytes:
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
-        is_interaction = request.content_type == _FORM and body.startswith(b"payload=")
-        largest = LARGEST_INTERACTION if is_interaction else LARGEST_REQUEST
+        is_command = request.content_type == _FORM and not body.startswith(b"payload=")
+        largest = LARGEST_REQUEST if is_command else LARGEST_BODY
         if len(body) > largest:
             raise web.HTTPRequestEntityTooLarge(largest, len(body))
     return bytes(body)

@@ -6,6 +6,8 @@ What takes no posts is closed and its owner told; nothing is deleted, and a pers
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -13,9 +15,9 @@ from adapters.slack.api import SlackFault
 from adapters.slack.replies import Ephemeral
 from adapters.slack.workspace import PLATFORM, Asker, Workspaces
 from bot.errors import ChannelGone, Unknown
-from bot.model import ChannelRef
+from bot.model import Channel, ChannelRef
 from bot.ports import ChannelStore, Closure, Installations, Publisher, Tenants
-from bot.views import Action, Notice, Span, text
+from bot.views import Action, Notice, Span, joined, named, text
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +63,18 @@ class Lifecycle:
         if await self._channels.get(ref):
             await self._closer.close(ref, reason)
 
+    async def move(self, tenant: str, old: str, new: str) -> None:
+        """A private channel gets another id when it is shared with other organisations."""
+        there, here = (ChannelRef(PLATFORM, tenant, channel) for channel in (old, new))
+        self._workspaces.changed(tenant, old)
+        channel = await self._channels.get(there)
+        if channel is None or await self._channels.get(here):
+            return
+        await self._channels.save(replace(channel, ref=here), channel.owner)
+        await self._tenants.moved(there, here)
+        await self._channels.remove(there, channel.owner)
+        log.info("%s is %s now", there, here)
+
     async def leave(self, tenant: str, at: datetime) -> None:
         """The workspace has taken its token back: it is forgotten at once, the rest in a month.
 
@@ -75,7 +89,7 @@ class Lifecycle:
             await self._installations.remove(tenant, end_of_second)
         await self._tenants.left(PLATFORM, tenant, at)
         for channel in await self._channels.all():
-            if (channel.ref.platform, channel.ref.tenant) == (PLATFORM, tenant):
+            if _of(channel, tenant):
                 await self._closer.close(channel.ref, UNINSTALLED)
         log.info("%s has removed Paperboy", tenant)
 
@@ -97,6 +111,27 @@ class Lifecycle:
             )
         except (ChannelGone, Unknown) as error:
             log.info("could not greet %s: %s", tenant, error)
+
+    async def come_back(self, tenant: str) -> None:
+        """The workspace has the app again: say to the owners of its channels how to go on."""
+        paused: defaultdict[str, list[ChannelRef]] = defaultdict(list)
+        for channel in await self._channels.all():
+            closure = await self._closures.gone(channel.ref) if _of(channel, tenant) else None
+            if closure and closure.reason == UNINSTALLED and channel.owner:
+                paused[channel.owner].append(channel.ref)
+        for owner, refs in paused.items():
+            where = joined([(named(ref),) for ref in refs])
+            notice = Notice(
+                text("I am in this workspace again, and no paper is lost."),
+                kind="info",
+                hints=(text("To go on, type ", Span("/papers resume", code=True), " in ", *where,
+                            ". In a channel that I am not in, ",
+                            Span("/invite @Paperboy", code=True), " comes first."),),
+            )  # fmt: skip
+            try:
+                await self._publisher.tell(refs[0], owner, notice)
+            except (ChannelGone, Unknown) as error:
+                log.info("could not tell %s of %s: %s", owner, tenant, error)
 
     async def join(self, asker: Asker) -> None:
         """The bot came into a channel: say to whoever asked it in what can be done there."""
@@ -136,6 +171,10 @@ class Lifecycle:
                 await self._publisher.tell(asker.ref, asker.user, notice)
             except (ChannelGone, Unknown) as error:
                 log.info("could not tell of %s: %s", asker.ref, error)
+
+
+def _of(channel: Channel, tenant: str) -> bool:
+    return (channel.ref.platform, channel.ref.tenant) == (PLATFORM, tenant)
 
 
 def _welcome() -> Notice:

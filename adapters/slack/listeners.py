@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 
 _ANY = re.compile("")
 _SAY = re.compile(r"^say:")
+_SAID = (None, "file_share", "thread_broadcast")  # subtypes of what a person has just written
 
 
 class Listeners:
@@ -63,6 +64,7 @@ class Listeners:
             "member_left_channel": self._left,
             "channel_left": self._removed,
             "group_left": self._removed,
+            "channel_id_changed": self._renumbered,
             "channel_archive": self._archived,
             "group_archive": self._archived,
             "channel_deleted": self._deleted,
@@ -177,6 +179,10 @@ class Listeners:
 
         once = self._work.once(_trigger_key(body["trigger_id"]), answer)
         await self._modals.submit(self._work.spawn(once), asker, view, ack)
+        if not asker.channel and view.get("callback_id") != "form:search":
+            # Most likely it was opened from the home tab, which shows what it has changed.
+            key = f"{_trigger_key(body['trigger_id'])}:home"
+            self._work.start(key, lambda: self._surfaces.home(asker), _nothing)
 
     async def _hear(self, words: str, asker: Asker, reply: Reply, trigger: str = "") -> None:
         """Answer what was typed, or what a button says: with a form where it is one."""
@@ -255,7 +261,8 @@ class Listeners:
     async def _written(self, event: Json, asker: Asker) -> None:
         """A direct message; what others than a person wrote is none, nor is an edit."""
         is_direct = event.get("channel_type") == "im"
-        if not is_direct or event.get("subtype") or event.get("bot_id") or not asker.user:
+        is_new = event.get("subtype") in _SAID
+        if not is_direct or not is_new or event.get("bot_id") or not asker.user:
             return
         reply = Direct(self._workspaces, asker, event.get("thread_ts"))
         words = said_to(self._workspaces.of(asker.tenant).bot_user, event.get("text") or "")
@@ -280,6 +287,10 @@ class Listeners:
 
     async def _removed(self, event: Json, asker: Asker) -> None:
         await self._life.close(asker.tenant, asker.channel, lifecycle.REMOVED)
+
+    async def _renumbered(self, event: Json, asker: Asker) -> None:
+        old, new = str(event["old_channel_id"]), str(event["new_channel_id"])
+        await self._life.move(asker.tenant, old, new)
 
     async def _archived(self, event: Json, asker: Asker) -> None:
         await self._life.close(asker.tenant, asker.channel, lifecycle.ARCHIVED)

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 AT_ONCE = 32
-DRAIN_SECONDS = 10.0  # for what is under way when the program ends
+DRAIN_SECONDS = 4.0  # for what is under way when the program ends
 
 
 class Work:

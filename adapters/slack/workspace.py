@@ -103,6 +103,7 @@ class Kept(Generic[V]):
 
 class Workspaces:
     def __init__(self, clock: Clock) -> None:
+        self.awaited = False  # the one workspace is not known yet: Slack could not be reached
         self._served: dict[str, Workspace] = {}
         self._people: Kept[Person] = Kept(clock)
         self._places: Kept[Place] = Kept(clock)
@@ -115,6 +116,7 @@ class Workspaces:
 
     def add(self, workspace: Workspace) -> None:
         self._served[workspace.tenant] = workspace
+        self.awaited = False
 
     def remove(self, tenant: str) -> None:
         self._served.pop(tenant, None)
