@@ -24,7 +24,7 @@ COPY --from=build /opt/paperboy /opt/paperboy
 # a new volume takes owner and mode from here
 RUN ["install", "-d", "-m", "0700", "-o", "10001", "-g", "10001", "/data"]
 ENV PATH=/opt/paperboy/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 \
-    PAPERBOY_DATA_DIR=/data PAPERBOY_WEB__HOST=0.0.0.0
+    PAPERBOY_DATA_DIR=/data PAPERBOY_WEB__HOST=0.0.0.0 PAPERBOY_SLACK__HOST=0.0.0.0
 USER 10001:10001
 WORKDIR /data
 VOLUME /data

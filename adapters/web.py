@@ -76,11 +76,12 @@ def _closed(host: str, port: int, setting: str, error: OSError) -> PaperboyError
 class Figures:
     """What /metrics tells at one moment.
 
-    *digests* counts those since the start, *deliveries* what the ledger holds, both by platform
-    and outcome; *missed* and *failed* count by job.
+    *digests* and *posts* count what has happened since the start, *deliveries* what the ledger
+    holds, all by platform and outcome; *missed* and *failed* count by job.
     """
 
     digests: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    posts: Mapping[tuple[str, str], int] = field(default_factory=dict)
     deliveries: Mapping[tuple[str, str], int] = field(default_factory=dict)
     oldest_ready: datetime | None = None  # since when the oldest delivery could have left
     sources: Sequence[Health] = ()
@@ -150,30 +151,28 @@ class _Told(Collector):
 
     def collect(self) -> Iterator[Metric]:
         told = self._figures
-        digests = CounterMetricFamily(
-            "paperboy_digests", "Digests since the start", labels=("platform", "outcome")
-        )
-        for labels, count in sorted(told.digests.items()):
-            digests.add_metric(labels, count)
-        yield digests
-        deliveries = GaugeMetricFamily(
-            "paperboy_deliveries", "Posts in the ledger", labels=("platform", "outcome")
-        )
-        for labels, count in sorted(told.deliveries.items()):
-            deliveries.add_metric(labels, count)
-        yield deliveries
+        for kind, name, text, counts in (
+            (CounterMetricFamily, "paperboy_digests", "Digests since the start", told.digests),
+            (CounterMetricFamily, "paperboy_posts", "What became of posts since the start", told.posts),
+            (GaugeMetricFamily, "paperboy_deliveries", "Posts in the ledger, but those sent",
+             told.deliveries),
+        ):  # fmt: skip
+            family = kind(name, text, labels=("platform", "outcome"))
+            for labels, count in sorted(counts.items()):
+                family.add_metric(labels, count)
+            yield family
         yield GaugeMetricFamily(
             "paperboy_queue_age_seconds", "Wait of the oldest post that could leave",
             value=self._age(told.oldest_ready) if told.oldest_ready else 0.0,
         )  # fmt: skip
         yield from self._sources()
         yield CounterMetricFamily("paperboy_ticks", "Ticks since the start", value=told.ticks)
-        for name, text, counts in (
+        for name, text, runs in (
             ("paperboy_jobs_missed", "Runs of a job that were left out", told.missed),
             ("paperboy_jobs_failed", "Runs of a job that failed", told.failed),
         ):
             jobs = CounterMetricFamily(name, text, labels=("job",))
-            for job, count in sorted(counts.items()):
+            for job, count in sorted(runs.items()):
                 jobs.add_metric((job,), count)
             yield jobs
         yield GaugeMetricFamily("paperboy_papers", "Papers in the library", value=told.papers)

@@ -17,7 +17,7 @@ from bot.errors import PaperboyError, UserError
 from bot.feedback_answers import FeedbackAnswers
 from bot.forms import form_of, settings_form
 from bot.model import Caller, Channel, Role
-from bot.options import change, differences
+from bot.options import change, differences, pinged
 from bot.paper_answers import PaperAnswers
 from bot.ports import ChannelStore, Clock, Library, Outbox, Shelf, SourceHealth
 from bot.ranking import LINE, Verdict
@@ -38,6 +38,7 @@ from bot.views import (
     joined,
     named,
     text,
+    typed,
 )
 
 log = logging.getLogger(__name__)
@@ -111,7 +112,7 @@ class Answers:
         standing = Notice(
             text("Channel ", named(caller.ref), f": {words}"),
             kind="info",
-            hints=(text("Write ", Span("help", code=True), " to see what can be asked."),),
+            hints=(text("Write ", typed("help"), " to see what can be asked."),),
         )
         return [again, standing] if again else [standing]
 
@@ -124,6 +125,11 @@ class Answers:
         stored = await self._store.get(caller.ref)
         who = stored.who if stored else "members"
         if not may_change(who, caller):
+            if caller.ref.channel.startswith("@"):
+                raise UserError(
+                    "This is somebody's own channel.",
+                    hint="Yours is where you write to me in private.",
+                )
             raise UserError("You may not change this channel.", hint=f"Ask {_who(who)} to do it.")
 
     async def _do(self, command: Command, caller: Caller) -> View:
@@ -308,7 +314,9 @@ class Answers:
         await self._save(after, caller)
         names = [name for name, _ in options if getattr(after, name) != getattr(channel, name)]
         return Notice(
-            text("Set ", ", ".join(f"{name} to {_value(after, name)}" for name in names), "."),
+            text(
+                "Set ", *joined([text(f"{name} to ", *_value(after, name)) for name in names]), "."
+            ),
             actions=(Action("Undo", "config undo"),),
         )
 
@@ -324,8 +332,8 @@ class Answers:
         after = replace(channel, schedule=Schedule.parse(words, channel.schedule.zone))
         await self._save(after, caller)
         if after.schedule.is_off:
-            hint = text("Write ", Span("digest", code=True), " for one now, or a schedule such as ",
-                        Span("schedule weekdays 09:00", code=True), ".")  # fmt: skip
+            hint = text("Write ", typed("digest"), " for one now, or a schedule such as ",
+                        typed("schedule weekdays 09:00"), ".")  # fmt: skip
             return Notice(text("No digest comes by itself any more."), hints=(hint,))
         return Notice(
             text(f"Digests come {after.schedule}."),
@@ -372,19 +380,17 @@ class Answers:
         was, now = undone
         if now:
             await reschedule(now, self._ledger, self._clock())
-        return Notice(
-            text("Taken back: "), hints=tuple(text(line) for line in differences(now, was)) or ()
-        )
+        return Notice(text("Taken back: "), hints=tuple(differences(now, was)))
 
     async def _import(self, document: str, caller: Caller) -> View:
         before = await self._channel(caller)
         await self._ledger.start(caller.ref, await self._library.end())
         after = await self._store.load(caller.ref, document, caller.user)
         await reschedule(after, self._ledger, self._clock())
-        lines = differences(before, after) or ["nothing changed"]
+        lines = differences(before, after) or [text("nothing changed")]
         return Notice(
             text("Settings taken over."),
-            hints=tuple(text(line) for line in lines),
+            hints=tuple(lines),
             actions=(Action("Undo", "config undo"),),
         )
 
@@ -396,7 +402,7 @@ class Answers:
                     "This removes your saved papers, your votes and your personal channel, for good."
                 ),
                 kind="info",
-                hints=(text("To do it, write ", Span("erase me sure:yes", code=True), "."),),
+                hints=(text("To do it, write ", typed("erase me sure:yes"), "."),),
                 actions=(Action("Erase", "erase me sure:yes"),),
             )
         if await self._store.get(own):
@@ -405,9 +411,11 @@ class Answers:
         return Notice(text("Erased: nothing is kept about you any more."))
 
 
-def _value(channel: Channel, name: str) -> str:
+def _value(channel: Channel, name: str) -> Text:
     value = getattr(channel, name)
-    return ("on" if value else "off") if isinstance(value, bool) or value == "" else f"{value}"
+    if name == "ping":
+        return pinged(value)
+    return text(("on" if value else "off") if isinstance(value, bool) else f"{value}")
 
 
 def may_change(who: str, caller: Caller) -> bool:
@@ -452,15 +460,11 @@ def mistake(error: PaperboyError) -> Notice:
 def help_view(command: commands.Help) -> View:
     if command.unknown:
         near = commands.nearest_verbs(command.unknown)
-        meant = (
-            [text("Did you mean ", *joined([(Span(n, code=True),) for n in near]), "?")]
-            if near
-            else []
-        )
+        meant = [text("Did you mean ", *joined([(typed(n),) for n in near]), "?")] if near else []
         return Notice(
             text(f"There is no “{command.unknown[:40]}”."),
             kind="error",
-            hints=(*meant, text("Write ", Span("help", code=True), " to see everything.")),
+            hints=(*meant, text("Write ", typed("help"), " to see everything.")),
             actions=tuple(Action(n.capitalize(), f"help {n}") for n in near),
         )
     if command.topic:
@@ -472,11 +476,11 @@ def help_view(command: commands.Help) -> View:
             details.append(text(f"Also understood: {', '.join(verb.aliases)}."))
         return Listing(
             text(f"Help for {verb.name}"),
-            rows=(Row(text(Span(verb.usage, code=True)), text(verb.summary), tuple(details)),),
+            rows=(Row(text(typed(verb.usage)), text(verb.summary), tuple(details)),),
         )
-    rows = tuple(Row(text(Span(v.usage, code=True)), text(v.summary)) for v in commands.VERBS)
+    rows = tuple(Row(text(typed(v.usage)), text(v.summary)) for v in commands.VERBS)
     return Listing(
         text("Paperboy brings this channel the new papers it cares about"),
         rows=rows,
-        notes=(text("More about one: ", Span("help subscribe", code=True)),),
+        notes=(text("More about one: ", typed("help subscribe")),),
     )

@@ -21,9 +21,9 @@ from adapters.storage.lock import OwnerLock
 from adapters.storage.settings import TinyChannelStore
 from adapters.storage.sqlite import Store
 from bot import identity, query
-from bot.answers import Answers
+from bot.answers import Announcer, Answers
 from bot.delivery import Sender
-from bot.digests import Digests, parse_when
+from bot.digests import Digests, Plan, parse_when
 from bot.errors import StorageFailed, UserError
 from bot.feedback_answers import FeedbackAnswers
 from bot.housekeeping import Housekeeping
@@ -46,7 +46,7 @@ from bot.refresh import Refresh
 from bot.schedule import Schedule
 from bot.service import HOUSEKEEPING, LOOK_UP, RECONCILE, SEND, TICK, Service
 from bot.subscription_answers import SubscriptionAnswers
-from bot.views import Digest, Notice, Span, View, text
+from bot.views import Digest, Notice, Span, View, text, typed
 
 if TYPE_CHECKING:
     from adapters.scheduler import Jobs
@@ -71,7 +71,9 @@ TERMINAL = "terminal"
 INDEX = "index"
 REACH_SECONDS = 4.0  # with the next: the first start waits 5 s for a source at most
 CONNECT_SECONDS = 1.0
-STOP_SECONDS = 2.0  # for jobs under way: nothing that they do is half done when they are cut off
+# A stop takes 15 s at most: platforms stop beside delivery.DRAIN, the jobs after it.
+PLATFORM_STOP_SECONDS = 11.0
+JOBS_STOP_SECONDS = 2.0  # nothing that they do is half done when they are cut off
 _FACES_DELAY = 0.7  # Hugging Face takes 500 requests in 5 minutes of one address
 _JOURNAL_DELAY = 1.0
 
@@ -127,11 +129,13 @@ async def open_app(
     online: bool = False,
     publishers: Sequence[Publisher] = (),
     posting: bool = False,
+    unheard: bool = False,
 ) -> AsyncIterator[App]:
     """Everything on one data folder. The owner of the folder locks it; readers work beside it.
 
     Only *online* the sources can be asked. *posting* serves the platforms of the settings; an
-    outbox that is set replaces them and all *publishers*.
+    outbox that is set replaces them and all *publishers*. *unheard* is who speaks for a channel that
+    nothing can be posted to from here.
     """
     folder = settings.data_dir
     async with AsyncExitStack() as stack:
@@ -178,9 +182,12 @@ async def open_app(
             channels, library, digests, sender, publishers, served, refresh, clock,
             library, library, house,
         )  # fmt: skip
+        announcer: Announcer | None = Unheard() if unheard else None
+        if there or (settings.outbox_dir and not readonly):
+            announcer = service
         answers = Answers(
             channels, library, library, digests, papers, subscriptions, feedback, library, library,
-            service if there or (settings.outbox_dir and not readonly) else None, clock,
+            announcer, clock,
         )  # fmt: skip
         at = settings.arxiv
         hosts = tuple(map(_port, (at.api_url, at.feed_url, settings.huggingface.endpoint)))
@@ -188,6 +195,22 @@ async def open_app(
             service, sender, library, channels, digests, papers, answers, refresh, clock, hosts,
             there,
         )  # fmt: skip
+
+
+class Unheard:
+    """Posts nothing, where nobody in the channel would see it: its papers are still to come there."""
+
+    async def announce(self, channel: Channel, plan: Plan) -> None:
+        raise UserError(
+            f"Nothing is posted to {channel.ref} from here.",
+            hint="Ask for it in the channel itself, or set PAPERBOY_OUTBOX_DIR to a folder that takes "
+            "the posts. preview shows what would come.",
+        )
+
+
+def speaker(ref: ChannelRef, user: str, sitting: Caller) -> Caller:
+    """Who speaks as that person in a channel of a platform, from the terminal."""
+    return replace(sitting, ref=ref, user=user, home="@me" if ref.platform == "discord" else "")
 
 
 @asynccontextmanager
@@ -204,13 +227,21 @@ async def terminal_publisher(settings: Settings) -> AsyncIterator[TerminalPublis
 
 
 @asynccontextmanager
-async def serving(app: App, settings: Settings, *, fetching: bool) -> AsyncIterator[Jobs]:
-    """The clock runs; in the end what is in hand is finished and recorded."""
+async def serving(
+    app: App, settings: Settings, *, fetching: bool, told: asyncio.Event | None = None
+) -> AsyncIterator[Jobs]:
+    """The clock runs; in the end what is in hand is finished and recorded.
+
+    Where somebody has *told* it to end, it waits no longer for platforms to start.
+    """
     from adapters.scheduler import Job, Jobs
 
+    async def start() -> None:
+        for platform in app.platforms:
+            await platform.start(app.answers, app.sender)
+
     await app.service.start()
-    for platform in app.platforms:
-        await platform.start(app.answers, app.sender)
+    await _first_of(start(), *((told.wait(),) if told else ()))
     jobs = [
         Job("tick", TICK, app.service.tick),
         Job("send", SEND, app.service.send),
@@ -225,8 +256,8 @@ async def serving(app: App, settings: Settings, *, fetching: bool) -> AsyncItera
     try:
         yield running
     finally:
-        await app.sender.drain()
-        await running.stop(STOP_SECONDS)
+        await _together(app.sender.drain(), *map(_stop, app.platforms))
+        await running.stop(JOBS_STOP_SECONDS)
 
 
 async def run_until_told(app: App, settings: Settings) -> None:
@@ -241,10 +272,14 @@ async def run_until_told(app: App, settings: Settings) -> None:
     jobs: list[Jobs] = []
 
     async def figures() -> Figures:
-        counts = await app.library.counts()
         return Figures(
-            digests={("all", cause): n for cause, n in app.service.planned.items()},
-            deliveries={("all", found.value): n for found, n in counts.items()},
+            digests=app.service.planned,
+            posts=app.sender.tally,
+            deliveries={
+                (platform, found.value): n
+                for platform in app.service.platforms
+                for found, n in (await app.library.counts(platform)).items()
+            },
             oldest_ready=await app.library.oldest_ready(app.clock()),
             sources=await app.library.all_health(),
             ticks=jobs[0].done["tick"] if jobs else 0,
@@ -262,7 +297,7 @@ async def run_until_told(app: App, settings: Settings) -> None:
     )
     async with serve(settings.web.host, settings.web.port, routes) as address:
         log.info("the web port is %s", address)
-        async with serving(app, settings, fetching=True) as running:
+        async with serving(app, settings, fetching=True, told=told) as running:
             jobs.append(running)
             state["unready"] = ""
             await _first_of(told.wait(), *(platform.wait() for platform in app.platforms))
@@ -281,6 +316,18 @@ async def _first_of(*waiting: Coroutine[Any, Any, object]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _stop(platform: Platform) -> None:
+    async with asyncio.timeout(PLATFORM_STOP_SECONDS):
+        await platform.stop()
+
+
+async def _together(*ending: Coroutine[Any, Any, None]) -> None:
+    """All of them, whatever becomes of one."""
+    for result in await asyncio.gather(*ending, return_exceptions=True):
+        if isinstance(result, Exception):
+            log.error("the end is not in order", exc_info=result)
 
 
 async def _installations(settings: Settings, stack: AsyncExitStack) -> Installations:
@@ -486,8 +533,8 @@ async def _first_digest(app: App, caller: Caller) -> list[View]:
              f" with a few sample subscriptions and {papers}."),
         kind="info",
         hints=(
-            text("Make it yours: ", Span('subscribe "speculative decoding"', code=True), ", ",
-                 Span("unsubscribe 1", code=True), ", ", Span("help", code=True), "."),
+            text("Make it yours: ", typed('subscribe "speculative decoding"'), ", ",
+                 typed("unsubscribe 1"), ", ", typed("help"), "."),
             text("Bring in real papers: ", Span("paperboy import FILE", code=True), "."),
         ),
     )  # fmt: skip

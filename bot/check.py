@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from bot.app import DATABASE, SETTINGS, open_app, utc_now
 from bot.errors import PaperboyError
 from bot.platforms import credentials
+from bot.views import how_many
 
 if TYPE_CHECKING:
     from config.settings import Settings
@@ -44,7 +45,7 @@ async def _storage(settings: Settings) -> list[Line]:
             listed = f", the newest listed on {newest}" if newest else ""
             lines.append(Line(DATABASE, True, f"{papers:,} papers{listed}"))
             document = await app.channels.export_all()  # refuses where a file is damaged
-            lines.append(Line(SETTINGS, True, f"{len(document['channels'])} channels"))
+            lines.append(Line(SETTINGS, True, how_many(len(document["channels"]), "channel")))
     except PaperboyError as error:
         lines.append(Line("storage", False, f"{error.message} {error.hint}".strip()))
     return lines

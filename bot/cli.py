@@ -7,7 +7,6 @@ import json
 import logging
 import sys
 from collections.abc import Coroutine
-from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -117,16 +116,31 @@ async def _chat(name: str | None, user: str | None) -> int:
     from adapters.terminal.chat import Pipe, Prompt, chat, post
     from adapters.terminal.render import Screen
     from adapters.terminal.session import ChannelSession, caller
-    from bot.app import open_app, serving, terminal_publisher, welcome
+    from bot.app import (
+        PLATFORMS,
+        TERMINAL,
+        open_app,
+        serving,
+        speaker,
+        terminal_publisher,
+        welcome,
+    )
 
-    person = caller(ChannelRef.parse(name or "main"))
+    ref = ChannelRef.parse(name or "main")
+    if ref.platform not in PLATFORMS:
+        raise UserError(
+            f"There is no platform “{ref.platform}”.", hint=f"It is one of {', '.join(PLATFORMS)}."
+        )
+    person = caller(ref)
     if user:
-        person = replace(person, user=user)
+        person = speaker(ref, user, person)
     settings = _settings()
     interactive = sys.stdin.isatty() and sys.stdout.isatty()
     async with (
         terminal_publisher(settings) as publisher,
-        open_app(settings, online=True, publishers=[publisher]) as app,
+        open_app(
+            settings, online=True, publishers=[publisher], unheard=ref.platform != TERMINAL
+        ) as app,
     ):
         session = ChannelSession(
             app.answers, person, greeting=lambda: welcome(app, person, named=name is not None)

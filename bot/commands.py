@@ -293,7 +293,7 @@ class Verb:
 
 
 def _subscribe(text: str, _: Options) -> Command:
-    parts = [part for part in _split_semicolons(text) if part.strip()]
+    parts = [part for part in split_semicolons(text) if part.strip()]
     if not parts:
         return OpenForm("subscribe")
     return Subscribe(tuple(map(_wish, parts)))
@@ -718,7 +718,7 @@ def _take_options(
     return " ".join((kept + text[at:]).split()), options
 
 
-def _split_semicolons(text: str) -> list[str]:
+def split_semicolons(text: str) -> list[str]:
     return re.findall(r'(?:"[^"]*"|[^;"]|")+', text)
 
 

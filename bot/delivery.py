@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
@@ -31,14 +32,14 @@ from bot.ports import (
     Unreadable,
     Unsure,
 )
-from bot.views import Notice, Span, named, text
+from bot.views import Notice, named, text, typed
 
 log = logging.getLogger(__name__)
 
 SETTLE = timedelta(seconds=90)  # design §12
 LEASE = timedelta(seconds=30)
 TIMEOUT = timedelta(seconds=10)
-DRAIN = timedelta(seconds=15)
+DRAIN = timedelta(seconds=11)  # what was begun has a timeout of its own
 AUDIT = timedelta(minutes=10)  # after a post that was resent in doubt (reliability §3.4)
 AUDIT_FOR = timedelta(days=1)
 LOOKUPS = 5  # then a person decides (design §6)
@@ -146,20 +147,6 @@ def no_such_post(key: str) -> UserError:
     )
 
 
-@dataclass(slots=True)
-class Counters:
-    """What has happened since the start."""
-
-    sent: int = 0
-    later: int = 0
-    unknown: int = 0
-    found: int = 0
-    resent: int = 0
-    held: int = 0
-    dead: int = 0
-    doubles: int = 0  # that the audit took back
-
-
 class Pace:
     """Keeps posts apart: a second in each channel, and as the platform's rate asks."""
 
@@ -218,18 +205,22 @@ class Sender:
         self._pace = Pace(clock, sleep)
         self._in_hand: set[asyncio.Task[None]] = set()
         self._draining = False
-        self.counters = Counters()
+        # What became of posts since the start, by platform: sent, later, unknown, found, resent, held,
+        # dead, and doubles that the audit took back.
+        self.tally: Counter[tuple[str, str]] = Counter()
 
     async def recover(self) -> None:
         """At the start: whoever had posts in hand is dead, and what came of them is unknown."""
-        self.counters.unknown += await self._outbox.recover(self._clock(), self._settle)
+        if count := await self._outbox.recover(self._clock(), self._settle):
+            log.warning("%d posts were in hand when Paperboy ended: each is looked up", count)
 
     async def send_due(self) -> None:
         """Post what is ready; comes back when nothing more can go now.
 
         Where it is cancelled, what is in hand is still posted: see ``drain``.
         """
-        self.counters.unknown += await self._outbox.expire(self._clock(), self._settle)
+        if count := await self._outbox.expire(self._clock(), self._settle):
+            log.warning("%d posts were in hand for too long: each is looked up", count)
         while not self._draining:
             self._reached("claim")
             free = IN_HAND - len(self._in_hand)
@@ -244,7 +235,7 @@ class Sender:
                 task.result()  # a store that failed is the caller's to hear of
 
     async def drain(self) -> None:
-        """Begin nothing more; what is in hand has 15 s to end, and is unknown afterwards."""
+        """Begin nothing more; what is in hand has DRAIN to end, and is unknown afterwards."""
         self._draining = True
         if not self._in_hand:
             return
@@ -351,7 +342,7 @@ class Sender:
                 self._reached("delete")
                 async with asyncio.timeout(self._timeout.total_seconds()):
                     await publisher.delete(delivery.ref, copy)
-                self.counters.doubles += 1
+                self._count(delivery, "doubles")
                 log.warning("took a second copy of %s back in %s", delivery.key, delivery.ref)
         except HistoryUnreadable as error:
             log.info("could not audit %s in %s: %s", delivery.key, delivery.ref, error)
@@ -368,27 +359,29 @@ class Sender:
 
     async def _settled(self, delivery: Delivery, outcome: Outcome) -> None:
         row = await self._outbox.settle(delivery, outcome, self._clock())
-        counters = self.counters
         match outcome:
             case Sent() if delivery.state is State.UNKNOWN:
-                counters.found += 1
+                self._count(row, "found")
             case Sent():
-                counters.sent += 1
+                self._count(row, "sent")
                 log.info("posted %d papers to %s", len(row.post.papers), row.ref)
             case Postponed():
-                counters.later += 1
+                self._count(row, "later")
             case Unsure():
-                counters.unknown += 1
+                self._count(row, "unknown")
                 log.warning("%s in %s is unknown: %s", row.key, row.ref, row.detail)
             case Absent():
-                counters.resent += 1
+                self._count(row, "resent")
             case Unreadable():
                 if row.state is State.HELD:
-                    counters.held += 1
+                    self._count(row, "held")
                     log.warning("%s in %s is held: %s", row.key, row.ref, row.detail)
             case Gone(reason):
-                counters.dead += 1
+                self._count(row, "dead")
                 await self._tell_gone(delivery.ref, reason)
+
+    def _count(self, row: Delivery, what: str) -> None:
+        self.tally[row.ref.platform, what] += 1
 
     async def close(self, ref: ChannelRef, reason: str) -> None:
         """The platform says that the channel takes no posts any more; its owner hears of it."""
@@ -404,9 +397,7 @@ class Sender:
         if channel is None:
             return
         words = text("I can no longer post in ", named(ref), f": {reason}.")
-        hint = text(
-            "No paper is lost: let me in again, then type ", Span("resume", code=True), " there."
-        )
+        hint = text("No paper is lost: let me in again, then type ", typed("resume"), " there.")
         await self.tell(channel, Notice(words, kind="error", hints=(hint,)))
 
     async def tell(self, channel: Channel, notice: Notice) -> None:

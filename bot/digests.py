@@ -96,6 +96,10 @@ class Digests:
         self._matcher: Matcher | None = None
         self._placed: dict[ChannelRef, tuple[Channel, tuple[Learned, ...]]] = {}
 
+    async def begin(self, ref: ChannelRef) -> None:
+        """What arrives from now on is new to the channel, unless it has begun before."""
+        await self._ledger.start(ref, await self._library.end())
+
     async def profile(self, channel: Channel) -> Profile:
         background, learned = await self.background(), await self.learned(channel)
         basis = channel, learned, background

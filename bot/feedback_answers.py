@@ -13,7 +13,7 @@ from bot.model import Caller, Channel, Learned
 from bot.paper_answers import PaperAnswers
 from bot.ports import Clock, Shelf
 from bot.text import fold, stem
-from bot.views import Action, Listing, Notice, Row, Span, Text, View, named, text
+from bot.views import Action, Listing, Notice, Row, Span, Text, View, named, text, typed
 
 _PAGE = 20
 _NAMED = 3  # learned words that an answer names
@@ -59,9 +59,7 @@ class FeedbackAnswers:
         side = [word for word in learned if word.weight * value > 0]
         where = "higher" if value > 0 else "lower"
         if not side:
-            effect = text(
-                "It taught no word; ", Span("learned", code=True), " shows what others did."
-            )
+            effect = text("It taught no word; ", typed("learned"), " shows what others did.")
         else:
             named = _quoted([word.word for word in side[:_NAMED]], "and")
             effect = text(
@@ -71,7 +69,7 @@ class FeedbackAnswers:
             return (effect,)
         first = text(
             "This channel has no subscription yet; write ",
-            Span('subscribe "speculative decoding"', code=True), " first.",
+            typed('subscribe "speculative decoding"'), " first.",
         )  # fmt: skip
         return effect, first
 
@@ -93,8 +91,8 @@ class FeedbackAnswers:
         votes = await self._shelf.votes(channel.ref, VOTED_PAPERS)
         if not votes:
             hints = (
-                text("Write ", Span("like 2509.04664", code=True), " to have more papers like that, or ",
-                     Span("dislike 2509.04664", code=True), " to have fewer."),
+                text("Write ", typed("like 2509.04664"), " to have more papers like that, or ",
+                     typed("dislike 2509.04664"), " to have fewer."),
             )  # fmt: skip
             return Notice(text("Nothing is learned here yet."), kind="info", hints=hints)
         learned = await self._digests.learned(channel)
@@ -111,12 +109,12 @@ class FeedbackAnswers:
         )
         notes = []
         if learned:
-            one = Span(f"forget {learned[0].word}", code=True)
+            one = typed(f"forget {learned[0].word}")
             notes.append(text("Remove a word: ", one, "; all of them with the votes: ",
-                              Span("forget all", code=True), "."))  # fmt: skip
+                              typed("forget all"), "."))  # fmt: skip
         if forgotten := await self._shelf.forgotten(channel.ref):
             count = f"{len(forgotten)} word{'s are' if len(forgotten) > 1 else ' is'}"
-            again = Span("forget all", code=True)
+            again = typed("forget all")
             notes.append(text(f"{count} forgotten until the votes are cleared: ", again, "."))
         return Listing(
             text("Words learned by ", named(channel.ref), f" ({len(learned)})"),
@@ -137,7 +135,7 @@ class FeedbackAnswers:
                 text("Forgotten: ", Span(command.word, strong=True), "."),
                 hints=(
                     text("It is not learned again until the votes are cleared: ",
-                         Span("forget all", code=True), "."),
+                         typed("forget all"), "."),
                 ),
                 actions=(Action("Learned words", "learned"),),
             )  # fmt: skip
@@ -157,7 +155,7 @@ class FeedbackAnswers:
                     "This drops everybody's likes and dislikes in this channel, and what they taught."
                 ),
                 kind="info",
-                hints=(text("To do it, write ", Span("forget all sure:yes", code=True), "."),),
+                hints=(text("To do it, write ", typed("forget all sure:yes"), "."),),
                 actions=(Action("Forget all", "forget all sure:yes"),),
             )
         await self._shelf.forget_all(channel.ref)

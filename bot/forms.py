@@ -10,7 +10,7 @@ from bot.commands import Command, Find, SetOptions, SetSchedule, Subscribe, Wish
 from bot.errors import UserError
 from bot.model import Channel
 from bot.schedule import WEEKDAYS, Schedule
-from bot.views import Field, Form, Span, text
+from bot.views import Field, Form, Span, Text, text, typed
 
 LAYOUTS = ("compact", "cards", "thread")
 QUIET = ("post", "note", "silent")
@@ -21,6 +21,8 @@ _SINCE = (_ANY, "7d", "30d", "90d", "365d")
 _SOURCE = ("everywhere", *commands.SOURCES)
 _SORT = ("best", "new", "upvotes")
 _CODE = ("any", "with code")
+_WHO = {"discord": "Who may share and vote"}  # to change takes Discord's own permission
+_WHO_HINT = {"slack": "members or managers; to name people, type /papers set who:@ann,@bob"}
 
 
 def form_of(name: str, channel: Channel) -> Form:
@@ -41,11 +43,20 @@ def settings_form(channel: Channel) -> Form:
             Field("layout", "Layout", "choice", channel.layout, LAYOUTS),
             Field("quiet", "On a day without papers", "choice", channel.quiet, QUIET,
                   "note says it once"),
-            Field("who", "Who may change this", "text", channel.who, hint="members, managers or @ann,@bob"),
+            Field("who", _WHO.get(channel.ref.platform, "Who may change this"), "text", channel.who,
+                  hint=_WHO_HINT.get(channel.ref.platform, "members, managers or @ann,@bob")),
         ),
-        notes=(text("Trending papers to add: ", Span(f"set trending:{channel.trending}", code=True)),
-               text("Schedule: ", Span(f"schedule {channel.schedule}", code=True))),
+        notes=(text("Trending papers to add: ", typed(f"set trending:{channel.trending}")),
+               text("Schedule: ", typed(f"schedule {channel.schedule}")), *_cards_note(channel)),
     )  # fmt: skip
+
+
+def _cards_note(channel: Channel) -> tuple[Text, ...]:
+    """Links get cards on Slack alone, and in channels that several people read."""
+    if channel.ref.platform != "slack" or channel.ref.channel.startswith("@"):
+        return ()
+    state = "on" if channel.unfurl else "off"
+    return (text("Cards below links to papers: ", typed(f"set unfurl:{state}")),)
 
 
 def _subscribe_form(_: Channel) -> Form:
@@ -59,7 +70,8 @@ def _subscribe_form(_: Channel) -> Form:
             Field("label", "Label", "text", "", hint="inference", optional=True),
         ),
         notes=(text("Words match in any ending, ", Span('"quotes"', code=True), " exactly, ",
-                    Span("-word", code=True), " excludes, ", Span("a|b", code=True), " means either."),),
+                    Span("-word", code=True), " excludes, ", Span("a|b", code=True), " means either; ",
+                    Span(";", code=True), " stands between several subscriptions."),),
     )  # fmt: skip
 
 
@@ -118,11 +130,14 @@ def from_form(command: str, values: Mapping[str, str]) -> Command:
 
 def _subscribe(given: Mapping[str, str]) -> Command:
     weight, label = given.get("weight") or "1", given.get("label", "")
+    words = given.get("query", "")
     with _beside("query"):
-        wanted = query.parse(given.get("query", ""))
+        parts = [part for part in commands.split_semicolons(words) if part.strip()] or [words]
+        wanted = [query.parse(part) for part in parts]
     with _beside("label"):
         label = commands.label(label) if label else ""
-    return Subscribe((Wish(wanted, commands.number(weight, "weight", 0.1, 10), label or None),))
+    heavy = commands.number(weight, "weight", 0.1, 10)
+    return Subscribe(tuple(Wish(each, heavy, label or None) for each in wanted))
 
 
 def _schedule(given: Mapping[str, str]) -> Command:

@@ -36,7 +36,8 @@ class Housekeeping:
         now = self._clock()
         await self._outbox.tidy(now)
         oldest = (now - PAPERS_KEPT).date()
-        if dropped := await self._library.prune(oldest, await self._shelf.all_saved()):
+        spared = {*await self._shelf.all_kept(), *await self._outbox.awaited()}
+        if dropped := await self._library.prune(oldest, spared):
             log.info("dropped %d papers that were listed before %s", dropped, oldest)
         for platform, tenant in await self._tenants.departed(now - KEPT_AFTER_LEAVING):
             await self._channels.drop(platform, tenant)

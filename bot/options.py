@@ -99,11 +99,11 @@ _SETTERS: dict[str, Callable[[Channel, str], Channel]] = {
 }
 
 
-def differences(before: Channel | None, after: Channel | None) -> list[str]:
+def differences(before: Channel | None, after: Channel | None) -> list[Text]:
     """What changed from one state of a channel to the other, a line each."""
     if before is None or after is None:
-        return ["the channel was set up"] if after else ["the channel was removed"]
-    lines = []
+        return [text("the channel was set up" if after else "the channel was removed")]
+    lines: list[str] = []
     old = {s.number: s for s in before.subscriptions}
     new = {s.number: s for s in after.subscriptions}
     lines += [f"subscribed {plain(told(new[n]))}" for n in new if n not in old]
@@ -120,14 +120,38 @@ def differences(before: Channel | None, after: Channel | None) -> list[str]:
         "trending",
         "who",
         "unfurl",
-        "ping",
         "paused",
         "paused_until",
     ):
         was, now = getattr(before, name), getattr(after, name)
         if was != now:
-            lines.append(f"{name.replace('_', ' ')}: {was} became {now}")
-    return lines
+            lines.append(f"{name.replace('_', ' ')}: {_word(was)} became {_word(now)}")
+    told_of = [text(line) for line in lines]
+    if before.ping != after.ping:
+        told_of.append(text("ping: ", *pinged(before.ping), " became ", *pinged(after.ping)))
+    return told_of
+
+
+def moved(channel: Channel, was: str) -> Channel:
+    """Without what is only understood in the workspace of *was*, where its settings come from."""
+    ref = channel.ref
+    if was.rpartition(":")[0] != f"{ref.platform}:{ref.tenant}":
+        channel = replace(channel, ping="")  # a role of another server
+    return channel if ref.platform == "slack" else replace(channel, unfurl=False)
+
+
+def _word(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "no end" if value is None else f"{value}"
+
+
+def pinged(ping: str) -> Text:
+    """Who is mentioned, and for which papers."""
+    role, _, above = ping.partition("@")
+    if not role:
+        return text("off")
+    return text(Span(f"role {role}", role=role), f", above {above} points")
 
 
 def told(s: Subscription) -> Text:

@@ -15,7 +15,19 @@ from bot.model import Caller, Channel, Origin, Paper, Record
 from bot.ports import Clock, KeptAnswers, Ledger, Library, PaperSearch, Search, SearchIndex, Shelf
 from bot.query import PHRASE, PREFIX, Query
 from bot.text import Pattern, pattern, prefix_pattern, tokens
-from bot.views import Action, Digest, Document, Listing, Notice, PaperCard, Span, Text, View, text
+from bot.views import (
+    Action,
+    Digest,
+    Document,
+    Listing,
+    Notice,
+    PaperCard,
+    Span,
+    Text,
+    View,
+    text,
+    typed,
+)
 
 FEW = 3  # hits under which the sources themselves are offered
 _PAGE = 10
@@ -143,7 +155,7 @@ class PaperAnswers:
         if total <= FEW and self._sources:
             everywhere = replace(command, everywhere=True, page=1)
             sentence = await self._again(everywhere, 1)
-            notes.append(text("Search all of arXiv: ", Span(sentence, code=True)))
+            notes.append(text("Search all of arXiv: ", typed(sentence)))
             buttons.append(Action("Search all of arXiv", sentence))
         return notes, buttons
 
@@ -243,7 +255,7 @@ class PaperAnswers:
                 hints=(
                     text(
                         "Votes come with the Hugging Face lists; try ",
-                        Span("top month", code=True),
+                        typed("top month"),
                         ".",
                     ),
                 ),
@@ -282,14 +294,14 @@ class PaperAnswers:
     async def saved(self, page: int, caller: Caller) -> View:
         papers = await self.saved_papers(caller)
         if not papers:
-            hint = text("Write ", Span("save 2509.04664", code=True), " to begin it.")
+            hint = text("Write ", typed("save 2509.04664"), " to begin it.")
             return Notice(text("Your list is empty."), kind="info", hints=(hint,))
         shown = papers[(page - 1) * _PAGE : page * _PAGE]
         more = page * _PAGE < len(papers)
         return Listing(
             text(f"Your saved papers ({len(papers)})"),
             cards=tuple(_card(paper, ()) for paper in shown),
-            notes=(text("As BibTeX: ", Span("export bibtex", code=True)),),
+            notes=(text("As BibTeX: ", typed("export bibtex")),),
             actions=(Action("More", f"saved page:{page + 1}"),) if more else (),
         )
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -41,6 +41,9 @@ class Platform(Protocol):
     async def wait(self) -> None:
         """Until it has ended by itself; raises PaperboyError where it cannot go on."""
 
+    async def stop(self) -> None:
+        """Listen no more, and finish the answers under way, in seconds; posts can still go."""
+
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -60,7 +63,7 @@ async def platforms(
     if settings.slack.mode:
         slack = Slack(settings.slack, opened)
         await stack.enter_async_context(slack.app)
-        stack.push_async_callback(slack.aclose)
+        stack.push_async_callback(slack.stop)
         made.append(slack)
     if settings.discord.token:
         discord = Discord(settings.discord, opened, settings.data_dir)
@@ -105,8 +108,9 @@ class Slack:
     async def wait(self) -> None:
         await asyncio.Event().wait()
 
-    async def aclose(self) -> None:
+    async def stop(self) -> None:
         await self._listening.aclose()
+        await self.app.stop()
 
 
 def credentials(settings: settings.Slack) -> Credentials:
@@ -142,18 +146,22 @@ class Discord:
         # What is due is planned for servers that are known: the first tick is to find them.
         connected = asyncio.create_task(self.client.connected.wait())
         ended = asyncio.create_task(self.client.wait())
-        await asyncio.wait(
-            (connected, ended), timeout=CONNECT_SECONDS, return_when=asyncio.FIRST_COMPLETED
-        )
-        connected.cancel()
-        if not ended.done():
-            ended.cancel()
-        await asyncio.gather(connected, return_exceptions=True)
-        with suppress(asyncio.CancelledError):
-            await ended
+        try:
+            await asyncio.wait(
+                (connected, ended), timeout=CONNECT_SECONDS, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            connected.cancel()
+            ended.cancel()  # where it has ended, that changes nothing
+            await asyncio.gather(connected, ended, return_exceptions=True)
+        if not ended.cancelled():
+            ended.result()
 
     async def wait(self) -> None:
         await self.client.wait()
+
+    async def stop(self) -> None:
+        await self.client.stop()
 
 
 def discord_client(settings: settings.Discord, folder: Path, clock: Clock) -> DiscordPlatform:

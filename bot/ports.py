@@ -69,7 +69,10 @@ class Library(Protocol):
         """
 
     async def prune(self, before: date, spared: Collection[str]) -> int:
-        """Drop the papers that were listed earlier, but for the *spared* ids; how many went."""
+        """Drop the papers that were last listed earlier, but for the *spared* ids; how many went.
+
+        Papers that were never live, which somebody brought in on purpose, stay.
+        """
 
     async def background(self, n: int) -> list[Paper]:
         """At most *n* papers with an abstract, always the same ones of the same library."""
@@ -149,6 +152,9 @@ class Tenants(Protocol):
 
     async def departed(self, before: datetime) -> list[tuple[str, str]]:
         """Platform and tenant of those that were left before then."""
+
+    async def moved(self, old: ChannelRef, new: ChannelRef) -> None:
+        """A channel has another id: what was posted, planned and voted there is the new one's."""
 
     async def drop(self, platform: str, tenant: str) -> None:
         """Remove all that is kept of it; a second time changes nothing."""
@@ -419,11 +425,14 @@ class Outbox(Ledger, Protocol):
     async def deliveries(self, ref: ChannelRef, limit: int) -> list[Delivery]:
         """The latest slots first, their parts in order."""
 
-    async def counts(self) -> Mapping[State, int]:
-        """How many there are in each state but sent."""
+    async def counts(self, platform: str = "") -> Mapping[State, int]:
+        """How many there are in each state but sent; on all platforms where none is named."""
 
     async def oldest_ready(self, now: datetime) -> datetime | None:
         """Since when the longest waiting post might have gone."""
+
+    async def awaited(self) -> list[str]:
+        """The ids of papers that are in posts which are not out yet, or are to be offered again."""
 
     async def tidy(self, now: datetime) -> None:
         """Drop deliveries and slots after 90 days, changes after 365 and ``posted`` after 400.
@@ -580,8 +589,8 @@ class Shelf(Protocol):
     async def saved(self, person: Caller) -> list[str]:
         """Canonical ids, the last saved first."""
 
-    async def all_saved(self) -> list[str]:
-        """The ids of all papers that anybody saved, as they were saved."""
+    async def all_kept(self) -> list[str]:
+        """The ids of all papers that anybody saved or voted on, as they were then."""
 
     async def vote(self, person: Caller, paper_id: str, value: int, at: datetime) -> int:
         """Keep the person's one vote on the paper in the channel: 1, -1, or 0 to take it back.

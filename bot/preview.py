@@ -16,7 +16,7 @@ from bot.model import Channel, Paper, Subscription
 from bot.ports import Clock, Library, SearchIndex
 from bot.query import PHRASE, WORDS, Clause, Item, Query, format_item
 from bot.ranking import LINE, STRICTNESS, Verdict
-from bot.views import Listing, Notice, Row, Span, Text, View, how_many, joined, text
+from bot.views import Listing, Notice, Row, Span, Text, View, how_many, joined, text, typed
 
 _TOO_BROAD = 0.3  # of the papers tried
 _HINTS = 5  # for keywords that found nothing
@@ -141,7 +141,7 @@ def _strictness(rates: Mapping[str, int], days: int) -> Text:
     named = [text(f"{name} {_rate(count, days)}") for name, count in others]
     return text(
         f"Strictness {present}, as set, brings {_rate(brought, days)} a day, ", *joined(named),
-        ". Change it with ", Span(f"set strictness:{others[-1][0]}", code=True), ".",
+        ". Change it with ", typed(f"set strictness:{others[-1][0]}"), ".",
     )  # fmt: skip
 
 

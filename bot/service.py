@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -27,7 +27,7 @@ from bot.ports import (
 )
 from bot.refresh import Refresh
 from bot.schedule import Schedule
-from bot.views import Action, Digest, Notice, Span, named, text
+from bot.views import Action, Digest, Notice, Span, named, text, typed
 
 log = logging.getLogger(__name__)
 
@@ -127,8 +127,15 @@ class Service:
         self._fell_silent: list[Channel] = []  # their owners are to be told
         self._failing: dict[str, datetime] = {}  # sources, since when
         self._told: set[str] = set()  # of them
-        self.planned: Counter[str] = Counter()  # posted, or the cause of a quiet slot
+        self.planned: Counter[tuple[str, str]] = (
+            Counter()
+        )  # by platform, posted or why it was quiet
         self.ticked_at: datetime | None = None  # when planning last got on
+
+    @property
+    def platforms(self) -> Collection[str]:
+        """Those that it posts to."""
+        return self._publishers.keys()
 
     async def start(self) -> None:
         """Before the first tick: take up what an earlier process left."""
@@ -178,7 +185,7 @@ class Service:
         due = due_after(slot.channel, max(now, slot.at))
         why = digest.quiet.text if digest.quiet else ""
         if await self._outbox.plan(ref, slot.at, posts, plan.cursor, due, plan.released, why):
-            self.planned[digest.quiet.cause if digest.quiet else "posted"] += 1
+            self.planned[ref.platform, digest.quiet.cause if digest.quiet else "posted"] += 1
             log.info("planned %d papers for %s", len(digest.cards), ref)
             if falls_silent:
                 self._fell_silent.append(slot.channel)
@@ -239,8 +246,8 @@ class Service:
     async def _tell_silence(self, channel: Channel) -> None:
         words = text(named(channel.ref), f" had no paper in its last {QUIET_SLOTS} digests.")
         hint = text(
-            "Type ", Span("preview days:30", code=True), " there to see what came near, or ",
-            Span("status", code=True), " to see how its sources are.",
+            "Type ", typed("preview days:30"), " there to see what came near, or ",
+            typed("status"), " to see how its sources are.",
         )  # fmt: skip
         await self._sender.tell(channel, Notice(words, kind="info", hints=(hint,)))
 
@@ -274,7 +281,11 @@ class Service:
 
     async def _reschedule(self) -> None:
         for channel in await self._channels.all():
-            await reschedule(channel, self._outbox, self._clock())
+            known = await self._outbox.next_due(channel.ref)
+            if known is None:  # its settings were restored
+                await self._digests.begin(channel.ref)
+            if known is None or known.fingerprint != _fingerprint(channel):
+                await self._outbox.set_next(due_after(channel, self._clock()))
 
     async def fetch(self) -> None:
         await self._refresh.fetch((), None, lambda _: None)

@@ -10,7 +10,7 @@ from bot import identity
 from bot.delivery import no_such_post
 from bot.errors import UserError
 from bot.model import Caller, Channel, ChannelRef
-from bot.options import told
+from bot.options import pinged, told
 from bot.paper_answers import PaperAnswers
 from bot.ports import (
     ChannelStore,
@@ -26,7 +26,20 @@ from bot.ports import (
 from bot.service import LATE, QUIET_SLOTS, is_long_quiet, silent_since
 from bot.subscription_answers import SubscriptionAnswers, rhythm, sees
 from bot.text import clip
-from bot.views import Action, Listing, Notice, Row, Span, Text, View, how_many, joined, named, text
+from bot.views import (
+    Action,
+    Listing,
+    Notice,
+    Row,
+    Span,
+    Text,
+    View,
+    how_many,
+    joined,
+    named,
+    text,
+    typed,
+)
 
 _LOOKED_AT = 1_000  # posts of a channel, the latest first
 _SHOWN = 8  # posts that did not get out
@@ -71,7 +84,8 @@ class StatusAnswers:
             Row(text("Settings"), text(
                 f"{how_many(len(channel.subscriptions), 'subscription')}, {len(channel.muted)} muted words, "
                 f"at most {channel.max} papers, {channel.strictness}, {channel.layout}, "
-                f"quiet days: {channel.quiet}, trending: {channel.trending}")),
+                f"quiet days: {channel.quiet}, trending: {channel.trending}",
+                *(text(", mentions ", *pinged(channel.ping)) if channel.ping else ()))),
             Row(text("Library"), text(
                 f"{await self._library.count():,} papers"
                 + (f", the newest listed on {newest:%-d %B %Y}" if newest else ""))),
@@ -102,7 +116,7 @@ class StatusAnswers:
         if planned and planned.why:
             details.append(text("No paper on ", moment(planned.at, channel), f": {planned.why}"))
         if since and planned and is_long_quiet(channel.schedule, since, planned.at):
-            hint = Span("preview days:30", code=True)
+            hint = typed("preview days:30")
             words = f"No paper in the last {QUIET_SLOTS} digests or more; "
             details.append(text(words, hint, " shows what came near."))
         if last is None:
@@ -259,8 +273,8 @@ def _stuck(post: Delivery, posts: Sequence[Delivery], channel: Channel) -> Row:
         case State.HELD:
             lead = "Held"
             do = text(
-                "Look whether it is here. If not, type ", Span(f"resend {short}", code=True),
-                "; to drop it, type ", Span(f"giveup {short}", code=True), ".",
+                "Look whether it is here. If not, type ", typed(f"resend {short}"),
+                "; to drop it, type ", typed(f"giveup {short}"), ".",
             )  # fmt: skip
         case State.UNKNOWN:
             lead = "In doubt"
@@ -276,9 +290,7 @@ def _stuck(post: Delivery, posts: Sequence[Delivery], channel: Channel) -> Row:
             do = text("I try again, not before ", moment(post.not_before, channel), ".")
         case _:
             lead = "Not posted"
-            do = text(
-                "Its papers can come with the first digest after ", Span("resume", code=True), "."
-            )
+            do = text("Its papers can come with the first digest after ", typed("resume"), ".")
     return Row(text(lead), _named(post, channel), tuple(line for line in (why, do) if line))
 
 
@@ -303,7 +315,7 @@ def _closed(closure: Closure, channel: Channel) -> Row:
         text("no posts are taken here since ", moment(closure.at, channel)),
         (
             text(f"Why: {closure.reason.rstrip('.')}."),
-            text("Let me in again, then type ", Span("resume", code=True), "."),
+            text("Let me in again, then type ", typed("resume"), "."),
         ),
     )
 

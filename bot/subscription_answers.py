@@ -32,6 +32,7 @@ from bot.views import (
     joined,
     named,
     text,
+    typed,
 )
 
 _PAGE = 20  # subscriptions on one page of a list
@@ -130,7 +131,7 @@ class SubscriptionAnswers:
         assumed = "" if caller.zone else "; your time zone is not known, so name it there"
         return text(
             f"Digests come {rhythm(channel)}. Change that with ",
-            Span("schedule mon,thu 17:30 Europe/Berlin", code=True), f"{assumed}.",
+            typed("schedule mon,thu 17:30 Europe/Berlin"), f"{assumed}.",
         )  # fmt: skip
 
     async def _last_week(self, channel: Channel) -> tuple[list[Text], tuple[PaperCard, ...]]:
@@ -220,9 +221,7 @@ class SubscriptionAnswers:
         buttons: list[Action] = []
         for acronym in acronyms_of(s.query):
             meanings = await self._meanings(acronym)
-            known = [
-                text(f"{how_many(m.papers)}: ", Span(_expand(s, m), code=True)) for m in meanings
-            ]
+            known = [text(f"{how_many(m.papers)}: ", typed(_expand(s, m))) for m in meanings]
             body = "may stand for" if known else "is not spelt out in the papers here"
             rows.append(Row(text(acronym), text(body), tuple(known)))
             buttons += await self._expand_buttons(s, acronym, meanings[:_MEANINGS])
@@ -235,9 +234,7 @@ class SubscriptionAnswers:
         return Listing(
             text("What the acronyms of ", *told(s), " stand for"),
             rows=tuple(rows),
-            notes=(
-                text("Or write it yourself: ", Span(f'expand {s.number} "long form"', code=True)),
-            ),
+            notes=(text("Or write it yourself: ", typed(f'expand {s.number} "long form"')),),
             actions=tuple(buttons),
         )
 
@@ -253,9 +250,7 @@ class SubscriptionAnswers:
                 return Notice(
                     text(f"This drops all {count} subscriptions of the channel."),
                     kind="info",
-                    hints=(
-                        text("To do it, write ", Span("unsubscribe all sure:yes", code=True), "."),
-                    ),
+                    hints=(text("To do it, write ", typed("unsubscribe all sure:yes"), "."),),
                     actions=(Action("Drop all", "unsubscribe all sure:yes"),),
                 )
             gone = channel.subscriptions
@@ -265,7 +260,7 @@ class SubscriptionAnswers:
         await self.save(replace(channel, subscriptions=kept), caller)
         return Notice(
             text("Dropped ", *joined([told(s) for s in gone]), "."),
-            hints=(text("Take it back with ", Span("config undo", code=True), "."),),
+            hints=(text("Take it back with ", typed("config undo"), "."),),
             actions=(Action("Undo", "config undo"),),
         )
 
@@ -344,15 +339,13 @@ class SubscriptionAnswers:
             text(f"Digest: {rhythm(channel)}, at most {channel.max} papers, {channel.strictness}.")
         )
         if pages > 1:
-            notes.append(
-                text(f"Page {page} of {pages}: ", Span(f"list page:{page % pages + 1}", code=True))
-            )
+            notes.append(text(f"Page {page} of {pages}: ", typed(f"list page:{page % pages + 1}")))
         if not channel.subscriptions:
             notes.insert(
                 0,
                 text(
                     "No subscriptions yet. Write ",
-                    Span('subscribe "speculative decoding"', code=True),
+                    typed('subscribe "speculative decoding"'),
                     ".",
                 ),
             )
@@ -398,8 +391,8 @@ class SubscriptionAnswers:
 
 def _question(s: Subscription, acronym: str, meanings: Sequence[Meaning]) -> Text:
     named = [text(Span(m.text, strong=True), f" ({how_many(m.papers)})") for m in meanings]
-    typed = Span(_expand(s, meanings[0]), code=True)
-    return text(f"{acronym}: ", *joined(named), "? To find that too, write ", typed, ".")
+    one = typed(_expand(s, meanings[0]))
+    return text(f"{acronym}: ", *joined(named), "? To find that too, write ", one, ".")
 
 
 def _expand(s: Subscription, meaning: Meaning) -> str:

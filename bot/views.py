@@ -11,9 +11,10 @@ from bot.model import ChannelRef, Paper
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A piece of text; *code* is something to type.
+    """A piece of text; *code* is shown as it is typed.
 
-    *when* and *channel* are shown as the platform does dates and channels, else as the text.
+    *when*, *channel* and *role* (its id on Discord) are shown as the platform does such, else as the
+    text. *sentence* says that the code is a command: each platform writes it as people give it there.
     """
 
     text: str
@@ -22,6 +23,8 @@ class Span:
     link: Link | None = None
     when: datetime | None = None
     channel: ChannelRef | None = None
+    role: str = ""
+    sentence: bool = False
 
 
 Text = tuple[Span, ...]
@@ -30,6 +33,11 @@ Text = tuple[Span, ...]
 def text(*parts: str | Span) -> Text:
     """Plain strings and spans as one text; empty strings vanish."""
     return tuple(p if isinstance(p, Span) else Span(p) for p in parts if p)
+
+
+def typed(sentence: str) -> Span:
+    """A command for people to give."""
+    return Span(sentence, code=True, sentence=True)
 
 
 def named(ref: ChannelRef) -> Span:

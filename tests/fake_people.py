@@ -39,8 +39,9 @@ class MemoryPeople:
         mine = self._of(person)
         return sorted(sorted(mine), key=lambda paper: mine[paper], reverse=True)
 
-    async def all_saved(self) -> list[str]:
-        return sorted({paper for mine in self._shelf.values() for paper in mine})
+    async def all_kept(self) -> list[str]:
+        voted = {paper for (_, _, paper), (_, value) in self._votes.items() if value}
+        return sorted({paper for mine in self._shelf.values() for paper in mine} | voted)
 
     def _cast(self, ref: ChannelRef) -> dict[tuple[str, str], tuple[datetime, int]]:
         """The latest vote of each person on each paper, 0 where it was taken back."""
@@ -114,6 +115,11 @@ class MemoryPeople:
     async def departed(self, before: datetime) -> list[tuple[str, str]]:
         gone = self._departures
         return [of for of in sorted(gone, key=lambda of: (gone[of], of)) if gone[of] < before]
+
+    async def moved(self, old: ChannelRef, new: ChannelRef) -> None:
+        for ref, user, paper in [key for key in self._votes if key[0] == old]:
+            self._votes[new, user, paper] = self._votes.pop((ref, user, paper))
+        self._forgotten[new] |= self._forgotten.pop(old, set())
 
     async def drop(self, platform: str, tenant: str) -> None:
         of = platform, tenant

@@ -13,6 +13,7 @@ from adapters.storage.settings import from_json, to_json
 from bot import delivery
 from bot.errors import UserError
 from bot.model import SUBSCRIPTIONS_PER_WORKSPACE, Channel, ChannelRef
+from bot.options import moved
 from bot.ports import Closure, Delivery, Due, Gone, Outcome, Planned, Post, Served, State, Unsure
 from tests.fakes import MemoryLedger, MemoryLibrary
 
@@ -79,6 +80,7 @@ class MemoryChannelStore:
             raise UserError("That is no JSON.", hint="Paste an export.") from error
         old = self._channels.get(ref)
         loaded = replace(from_json(given), ref=ref, owner=old.owner if old else "")
+        loaded = moved(loaded, given["channel"])
         await self.save(loaded, by)
         return self._channels[ref]
 
@@ -316,9 +318,15 @@ class MemoryOutbox(MemoryLedger):
         )
         return list(map(self._with_parent, rows[:limit]))
 
-    async def counts(self) -> Mapping[State, int]:
-        found = Counter(d.state for d in self._rows.values())
+    async def counts(self, platform: str = "") -> Mapping[State, int]:
+        rows = self._rows.values()
+        found = Counter(d.state for d in rows if platform in ("", d.ref.platform))
         return {state: found[state] for state in State if state is not State.SENT}
+
+    async def awaited(self) -> list[str]:
+        done = (State.SENT, State.DEAD, State.GIVEN_UP)
+        posts = (d.post.papers for d in self._rows.values() if d.state not in done)
+        return sorted({paper for papers in (*posts, *self._released.values()) for paper in papers})
 
     async def oldest_ready(self, now: datetime) -> datetime | None:
         ready = [

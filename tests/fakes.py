@@ -108,8 +108,13 @@ class MemoryLibrary:
 
     async def prune(self, before: date, spared: Collection[str]) -> int:
         kept = set(map(self.canonical, spared))
-        doomed = [p for p in self._papers.values() if _listed_on(p) < before and p.id not in kept]
         groups = self._groups()
+        again = {self.canonical(claim) for day, claim in self._list_days if day >= before}
+        doomed = [
+            p for p in self._papers.values()
+            if _listed_on(p) < before and p.id not in kept | again
+            and any(self._seqs[claim][1] for claim in groups[p.id])
+        ]  # fmt: skip
         for paper in doomed:
             for claim in groups.pop(paper.id):
                 del self._claims[claim], self._seqs[claim], self._origins[claim]

@@ -355,7 +355,9 @@ def test_machine_output_loads_no_terminal_or_network_library(
         "from bot.cli import main\n"
         "try:\n    main()\n"
         "except SystemExit:\n    pass\n"
-        "print([m for m in ('rich', 'prompt_toolkit', 'aiohttp', 'defusedxml') if m in sys.modules])\n"
+        "heavy = {'rich', 'prompt_toolkit', 'aiohttp', 'defusedxml', 'slack_bolt', 'slack_sdk', 'discord',\n"
+        "    'apscheduler', 'prometheus_client', 'cryptography'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
     )
 
     done = subprocess.run(  # noqa: S603  # our own program

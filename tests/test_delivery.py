@@ -353,7 +353,7 @@ async def test_parts_are_posted_in_order_below_the_first() -> None:
 
     posted = [(part, parent) for _, part, parent, _ in at_desk.publisher.posts]
     assert posted == [(0, None), (1, "m1"), (2, "m1")]
-    assert at_desk.sender.counters.sent == 3
+    assert at_desk.sender.tally[PLATFORM, "sent"] == 3
 
 
 async def test_other_channels_go_while_one_is_slow() -> None:
@@ -419,7 +419,7 @@ async def test_a_clock_that_is_set_back_does_not_silence_a_platform() -> None:
     await at_desk.sender.send_due()
 
     assert at_desk.time.now < at(minutes=2)
-    assert at_desk.sender.counters.sent == 2
+    assert at_desk.sender.tally[PLATFORM, "sent"] == 2
 
 
 async def test_what_waited_too_long_for_its_turn_is_not_written() -> None:
@@ -433,7 +433,7 @@ async def test_what_waited_too_long_for_its_turn_is_not_written() -> None:
         await at_desk.sender._send(taken)
 
     assert len(at_desk.publisher.posts) == 1
-    assert at_desk.sender.counters.later == 1
+    assert at_desk.sender.tally[PLATFORM, "later"] == 1
     states = {(await at_desk.row(ref)).state for ref in (MAIN, SIDE)}
     assert states == {State.SENT, State.READY}
 
@@ -477,7 +477,7 @@ async def test_a_platform_that_does_not_answer_leaves_the_post_unknown() -> None
 
     row = await at_desk.row()
     assert (row.state, row.settle_at) == (State.UNKNOWN, START + SETTLE)
-    assert at_desk.sender.counters.unknown == 1
+    assert at_desk.sender.tally[PLATFORM, "unknown"] == 1
 
 
 async def test_a_surprise_is_unknown_and_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -504,7 +504,7 @@ async def test_a_post_that_is_there_after_all_is_not_made_again() -> None:
     found = await at_desk.settle(timedelta(seconds=1))
 
     assert (found.state, found.message_id) == (State.SENT, "m7")
-    assert at_desk.sender.counters.found == 1
+    assert at_desk.sender.tally[PLATFORM, "found"] == 1
     await at_desk.sender.send_due()
     assert len(at_desk.publisher.posts) == 1
 
@@ -519,7 +519,7 @@ async def test_a_post_that_is_not_there_is_made_again() -> None:
 
     assert (await at_desk.row()).state is State.SENT
     assert len(at_desk.publisher.posts) == 2
-    assert at_desk.sender.counters.resent == 1
+    assert at_desk.sender.tally[PLATFORM, "resent"] == 1
 
 
 @pytest.mark.parametrize(
@@ -548,7 +548,7 @@ async def test_a_history_that_cannot_be_read_holds_and_never_resends(
 
     assert (State.HELD, looks) == (row.state, row.lookups)
     assert len(at_desk.publisher.posts) == 1
-    assert at_desk.sender.counters.held == 1
+    assert at_desk.sender.tally[PLATFORM, "held"] == 1
     hours = (at_desk.time.now - START) / timedelta(hours=1)
     assert looks == 1 or 2 < hours < 24  # an outage of an hour heals without a person
 
@@ -585,7 +585,7 @@ async def test_a_second_copy_is_taken_back_ten_minutes_later() -> None:
 
     assert at_desk.publisher.deleted == ["m2"]
     assert (await at_desk.row()).message_id == "m1"
-    assert at_desk.sender.counters.doubles == 1
+    assert at_desk.sender.tally[PLATFORM, "doubles"] == 1
 
 
 @pytest.mark.parametrize(
@@ -816,7 +816,7 @@ async def test_every_fault_ends_with_one_message(fault: Fault) -> None:
         await line.plan()
         await line.sender.send_due()
         is_told = fault in (Fault.NONE, Fault.SLOW)
-        assert line.sender.counters.unknown == (not is_told and fault is not Fault.STORM)
+        assert line.sender.tally[PLATFORM, "unknown"] == (not is_told and fault is not Fault.STORM)
 
         await line.round(90)
 
@@ -884,7 +884,7 @@ async def test_an_audit_repairs_what_landed_beyond_all_patience() -> None:
 
         assert stands.id in line.platform.messages
         assert late.id not in line.platform.messages
-        assert line.sender.counters.doubles == 1
+        assert line.sender.tally[PLATFORM, "doubles"] == 1
 
 
 @pytest.mark.parametrize("fault", [Fault.GONE, Fault.FORBIDDEN])

@@ -68,6 +68,14 @@ def test_a_subscription_has_its_weight_and_label() -> None:
     assert request == Subscribe((commands.Wish(parse('"tool use" -survey'), 2.0, "agents"),))
 
 
+def test_several_subscriptions_stand_in_one_form_as_in_one_sentence() -> None:
+    given = {"query": 'graphs; "a;b"; ', "weight": "2", "label": "inf"}
+
+    assert from_form("subscribe", given) == commands.parse(
+        'subscribe graphs weight:2 label:inf; "a;b" weight:2 label:inf'
+    )
+
+
 def test_a_search_is_as_wide_as_its_form_says() -> None:
     form = form_of("search", CHANNEL)
 

@@ -8,6 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import typer
+
+from bot.cli import cli
 from bot.commands import VERBS
 from bot.query import categories
 
@@ -20,6 +23,34 @@ def test_the_readme_lists_the_verbs_as_they_are() -> None:
     rows = re.findall(r"^\| `(.+?)` \| (.+?) \|$", table, re.MULTILINE)
 
     assert [(verb.usage, verb.summary) for verb in VERBS] == rows
+
+
+def test_the_readme_lists_the_commands_and_their_options_as_they_are() -> None:
+    """Each row of the table names a command or two, with the options that they have."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    table = readme.split("## The command line")[1].split("\n\n")[1]
+    has = {
+        name: {option for parameter in command.params for option in parameter.opts}
+        for name, command in typer.main.get_group(cli).commands.items()
+    }
+    told: set[str] = set()
+    for row in re.findall(r"^\| (`paperboy .+?`) \|", table, re.MULTILINE):
+        for sentence in re.findall(r"`paperboy (.+?)`", row.replace("\\|", "|")):
+            name = sentence.split()[0]
+            told.add(name)
+            assert set(re.findall(r"--\w+", sentence)) <= has[name], sentence
+
+    assert told == has.keys()
+
+
+def test_every_setting_that_the_readme_names_is_one() -> None:
+    readme = (ROOT / "README.md").read_text("utf-8")
+    example = (ROOT / "config" / "example.env").read_text("utf-8")
+    settings = set(re.findall(r"^#(PAPERBOY_\w+)=", example, re.MULTILINE))
+
+    named = set(re.findall(r"PAPERBOY_[A-Z_]+[A-Z]", readme))
+
+    assert {name.removesuffix("_FILE") for name in named} <= settings
 
 
 def test_the_lock_names_no_host_and_hashes_everything() -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bot.housekeeping import Housekeeping
-from bot.model import Channel, ChannelRef
-from bot.ports import Installation
+from bot.model import Channel, ChannelRef, Origin, Record
+from bot.ports import Installation, Post
 from tests.fake_installations import MemoryInstallations
 from tests.world import ANN, TODAY, World, paper
 
@@ -32,6 +32,35 @@ async def test_papers_go_after_400_days_unless_somebody_saved_them() -> None:
     assert await world.library.find("arxiv:2611.00001") is None
     assert await world.library.find("arxiv:2611.00002")
     assert await world.library.find("arxiv:2611.00003")
+
+
+async def test_papers_stay_that_somebody_voted_on_or_waits_for() -> None:
+    world = World()
+    await world.listed(
+        paper(1, "Graphs"), paper(2, "Liked graphs"), paper(3, "Graphs on their way")
+    )
+    await world.say("like 2611.00002")
+    waiting = Post("{}", ("arxiv:2611.00003",))
+    await world.ledger.plan(LAB, world.now, [waiting], 0, None)
+
+    world.pass_days(401)
+    await house(world).tidy()
+
+    assert await world.library.find("arxiv:2611.00001") is None
+    assert await world.library.find("arxiv:2611.00002")
+    assert await world.library.find("arxiv:2611.00003")
+
+
+async def test_papers_that_were_imported_stay_however_old() -> None:
+    world = World()
+    await world.library.add(
+        [Record(paper(1, "Graphs"), Origin.JSONL, TODAY)], today=TODAY, live=False
+    )
+
+    world.pass_days(401)
+    await house(world).tidy()
+
+    assert await world.library.find("arxiv:2611.00001")
 
 
 async def test_a_workspace_is_forgotten_30_days_after_it_was_left() -> None:

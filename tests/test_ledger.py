@@ -567,6 +567,19 @@ async def test_what_is_not_sent_is_counted(place: Place) -> None:
 
     assert {s: n for s, n in counts.items() if n} == {State.READY: 1, State.SENDING: 1}
     assert set(State) - {State.SENT} == set(counts)
+    assert await place.outbox.counts("slack") == counts
+    assert not any((await place.outbox.counts("discord")).values())
+
+
+async def test_papers_are_awaited_until_they_are_out(place: Place) -> None:
+    await place.plan(MAIN, SLOT, "arxiv:1", "arxiv:2")
+    assert sorted(await place.outbox.awaited()) == ["arxiv:1", "arxiv:2"]
+
+    await place.end(Sent("m"))
+    assert await place.outbox.awaited() == ["arxiv:2"]
+
+    await place.end(Gone("archived"))
+    assert await place.outbox.awaited() == ["arxiv:2"]  # the next digest can bring it
 
 
 async def test_the_longest_wait_is_of_a_post_that_might_have_gone(place: Place) -> None:

@@ -516,6 +516,24 @@ async def test_what_is_old_goes_and_the_index_hears_of_it(home: Home) -> None:
     assert await library.prune(date(2025, 10, 1), ["doi:10.1/saved"]) == 0
 
 
+async def test_papers_that_were_brought_in_on_purpose_stay_however_old(home: Home) -> None:
+    library, day = home.library, date(2025, 1, 7)
+    await library.add([say("arxiv:2501.00001", "Imported", day)], today=day, live=False)
+    await library.add([say("arxiv:2501.00002", "Live", day)], today=day, live=True)
+
+    assert await library.prune(date(2026, 1, 1), []) == 1
+    assert {p.title for p in await library.between(date.min, date.max)} == {"Imported"}
+
+
+async def test_an_old_paper_that_is_listed_anew_stays(home: Home) -> None:
+    library, old, today = home.library, date(2025, 1, 7), date(2026, 11, 23)
+    known = say("arxiv:2501.00001", "Old", old, doi="10.1/old", aliases=("doi:10.1/old",))
+    await library.add([known], today=old, live=True)
+    await library.add([vote("doi:10.1/old", 9, today, today)], today=today, live=True)
+
+    assert await library.prune(date(2026, 1, 1), []) == 0
+
+
 async def test_a_paper_that_was_dropped_can_come_again(home: Home) -> None:
     library, day = home.library, date(2025, 1, 7)
     await library.add([say("arxiv:2501.00001", "Old", day)], today=day, live=True)

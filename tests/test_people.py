@@ -13,7 +13,7 @@ import pytest
 from adapters.storage.sqlite import Store
 from bot.errors import PaperboyError
 from bot.model import Caller, ChannelRef, Origin, Paper, Record
-from bot.ports import Health, Library
+from bot.ports import Due, Health, Library, Post
 from tests.fake_people import MemoryPeople
 from tests.fakes import MemoryLibrary
 
@@ -87,6 +87,41 @@ async def test_what_is_kept_of_a_workspace_goes_once_it_was_left_long_enough(
     assert await people.saved(ANN) == []
     assert await people.votes(ANN.ref, 9) == []
     assert await people.saved(ELSEWHERE) == ["arxiv:1"]
+
+
+async def test_a_channel_with_another_id_keeps_what_was_said_there(people: People) -> None:
+    new = replace(ANN.ref, channel="C2")
+    await people.vote(ANN, "arxiv:1", 1, NOW)
+    await people.vote(ELSEWHERE, "arxiv:1", -1, NOW)
+    await people.forget(ANN.ref, "graph")
+
+    for _ in range(2):
+        await people.moved(ANN.ref, new)
+
+    assert await people.votes(ANN.ref, ALL) == []
+    assert await people.votes(new, ALL) == [("arxiv:1", 1)]
+    assert await people.forgotten(new) == {"graph"}
+    assert await people.votes(ELSEWHERE.ref, ALL) == [("arxiv:1", -1)]
+
+
+async def test_a_channel_with_another_id_keeps_what_was_posted_and_planned(tmp_path: Path) -> None:
+    new = replace(ANN.ref, channel="C2")
+    post = Post("{}", ("arxiv:2",))
+    async with await Store.open(tmp_path / "paperboy.sqlite3", lambda: NOW) as store:
+        await store.start(new, 99)  # somebody was there already
+        await store.record(ANN.ref, later(-60), ["arxiv:1"], 7)
+        await store.plan(ANN.ref, NOW, (post,), 8)
+        await store.set_next(Due(ANN.ref, later(60), "daily"))
+
+        await store.moved(ANN.ref, new)
+
+        assert await store.cursor(new) == 8
+        assert set(await store.posted(new)) == {"arxiv:1", "arxiv:2"}
+        assert await store.next_due(new) == Due(new, later(60), "daily")
+        [delivery] = await store.claim(NOW, timedelta(seconds=30), {"slack": None}, 9)
+        assert delivery.ref == new
+        assert await store.cursor(ANN.ref) is None
+        assert await store.next_due(ANN.ref) is None
 
 
 async def test_who_is_known_on_all_servers_has_one_list_and_erases_all(people: People) -> None:

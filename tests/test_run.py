@@ -9,7 +9,7 @@ import re
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,9 +46,13 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
-async def chat(environment: dict[str, str], *lines: str) -> str:
+async def chat(
+    environment: dict[str, str],
+    *lines: str,
+    there: Sequence[str] = ("--as", str(LAB), "--user", "U1"),
+) -> str:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "chat", "--as", str(LAB), "--user", "U1",
+        sys.executable, "-m", "bot", "chat", *there,
         env=environment, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     said, _ = await process.communicate("\n".join(lines).encode())
@@ -123,6 +127,10 @@ async def test_what_is_due_is_posted_once_over_restarts(environment: dict[str, s
         await first.until("posted 1 papers")
         async with aiohttp.ClientSession() as web, web.get(f"{address}/healthz") as answer:
             assert answer.status == 200
+        async with aiohttp.ClientSession() as web, web.get(f"{address}/metrics") as answer:
+            told = await answer.text()
+        assert 'paperboy_digests_total{outcome="posted",platform="slack"} 1.0' in told
+        assert 'paperboy_posts_total{outcome="sent",platform="slack"} 1.0' in told
         assert await first.end() == 0
     assert [(str(LAB), ["arxiv:2611.00001"])] == [
         (post["channel"], post["papers"]) for post in posts(environment)
@@ -174,6 +182,34 @@ async def test_a_digest_that_a_person_asks_for_is_posted_to_the_channel(
 
     assert "Posted to the channel: 1 paper." in said
     assert [post["papers"] for post in posts(environment)] == [["arxiv:2611.00001"]]
+
+
+async def test_what_nobody_in_the_channel_would_see_is_not_posted_and_comes_there_later(
+    environment: dict[str, str],
+) -> None:
+    outbox = environment.pop("PAPERBOY_OUTBOX_DIR")
+    await chat(environment, "subscribe graphs")
+    await arrive(Path(environment["PAPERBOY_DATA_DIR"]), 1, due=False)
+
+    for asked in ("digest", "share 2611.00001"):
+        said = await chat(environment, asked)
+        assert "Nothing is posted to slack:T1:C2 from here." in said
+        assert "PAPERBOY_OUTBOX_DIR" in said
+    assert "Graphs 1" in await chat(environment, "digest since:7d")
+
+    assert "1 paper" in await chat(environment | {"PAPERBOY_OUTBOX_DIR": outbox}, "digest")
+
+
+async def test_a_person_of_discord_has_one_list_on_all_servers(
+    environment: dict[str, str],
+) -> None:
+    del environment["PAPERBOY_OUTBOX_DIR"]
+    there = ("--as", "discord:55:77", "--user", "123")
+    await chat(environment, "save 2502.13502", there=there)
+
+    said = await chat(environment, "saved", there=("--as", "discord:@me:@123", "--user", "123"))
+
+    assert "Your saved papers (1)" in said
 
 
 async def test_without_anything_to_post_to_it_says_what_to_do(

@@ -134,6 +134,17 @@ async def running() -> Running:
     return Running()
 
 
+async def test_a_restored_channel_gets_what_arrives_after_the_start(running: Running) -> None:
+    await arrive(running, 1, MONDAY)
+    await running.store.save(lab(), "restore")  # its settings, and nothing in the ledger
+    await running.service.start()
+    await arrive(running, 2, MONDAY)
+
+    await running.at(MONDAY)
+
+    assert running.board.papers() == [["00002"]]
+
+
 async def arrive(world: World, number: int, day: datetime) -> None:
     await world.listed(paper(number, f"Graphs number {number}"), on=day.date())
 

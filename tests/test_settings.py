@@ -96,6 +96,26 @@ async def test_who_makes_the_first_change_owns_the_channel(store: ChannelStore) 
     assert (channel.owner, channel.max) == ("ann", 3)
 
 
+@pytest.mark.parametrize(
+    ("ref", "unfurl", "ping"),
+    [
+        (ChannelRef("discord", "5", "8"), False, "55@60"),
+        (ChannelRef("discord", "6", "9"), False, ""),  # roles belong to a server
+        (ChannelRef("slack", "5", "C9"), True, ""),
+    ],
+)
+async def test_settings_from_elsewhere_leave_out_what_is_understood_only_there(
+    store: ChannelStore, ref: ChannelRef, unfurl: bool, ping: str
+) -> None:
+    there = ChannelRef("discord", "5", "9")
+    await store.save(Channel(there, unfurl=True, ping="55@60", max=7), "ann")
+
+    loaded = await store.load(ref, await store.dump(there), "ann")
+
+    assert loaded == await store.get(ref)
+    assert (loaded.unfurl, loaded.ping, loaded.max) == (unfurl, ping, 7)
+
+
 async def test_numbers_never_go_back(store: ChannelStore) -> None:
     await store.save(with_queries(Channel(MAIN), "diffusion", "reward"), "ann")
     await store.save(Channel(MAIN), "ann")

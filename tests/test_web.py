@@ -109,7 +109,8 @@ async def test_no_work_is_taken_while_starting_and_draining() -> None:
 async def test_the_figures_are_told_as_they_are_at_the_scrape() -> None:
     figures = Figures(
         digests={("slack", "posted"): 4, ("discord", "quiet"): 2},
-        deliveries={("slack", "sent"): 7, ("slack", "held"): 1},
+        posts={("slack", "sent"): 7, ("discord", "doubles"): 1},
+        deliveries={("slack", "held"): 1},
         oldest_ready=NOW - timedelta(seconds=42),
         ticks=9,
         missed={"fetch": 1},
@@ -123,7 +124,8 @@ async def test_the_figures_are_told_as_they_are_at_the_scrape() -> None:
         "paperboy_digests_total{outcome=quiet,platform=discord}": 2,
         "paperboy_digests_total{outcome=posted,platform=slack}": 4,
         "paperboy_deliveries{outcome=held,platform=slack}": 1,
-        "paperboy_deliveries{outcome=sent,platform=slack}": 7,
+        "paperboy_posts_total{outcome=doubles,platform=discord}": 1,
+        "paperboy_posts_total{outcome=sent,platform=slack}": 7,
         "paperboy_queue_age_seconds{}": 42,
         "paperboy_ticks_total{}": 9,
         "paperboy_jobs_missed_total{job=fetch}": 1,

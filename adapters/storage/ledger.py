@@ -353,9 +353,12 @@ def deliveries(db: sqlite3.Connection, ref: ChannelRef, limit: int) -> list[Deli
     return [_delivery(row) for row in db.execute(query, (*_key(ref), limit))]
 
 
-def counts(db: sqlite3.Connection) -> dict[State, int]:
-    query = "SELECT state, count(*) FROM deliveries WHERE state <> 'sent' GROUP BY state"
-    found = {State(state): count for state, count in db.execute(query)}
+def counts(db: sqlite3.Connection, platform: str) -> dict[State, int]:
+    query = (
+        "SELECT state, count(*) FROM deliveries "
+        "WHERE state <> 'sent' AND (platform = :platform OR :platform = '') GROUP BY state"
+    )
+    found = {State(state): count for state, count in db.execute(query, {"platform": platform})}
     return {state: found.get(state, 0) for state in State if state is not State.SENT}
 
 
@@ -368,6 +371,13 @@ def oldest_ready(db: sqlite3.Connection, now: datetime) -> datetime | None:
         if not part or not _is_behind(db, tuple(channel), slot, part):
             return datetime.fromisoformat(not_before)
     return None
+
+
+def awaited(db: sqlite3.Connection) -> list[str]:
+    query = """SELECT value FROM deliveries, json_each(papers)
+        WHERE state <> 'sent' AND state NOT IN ('dead', 'given up')
+        UNION SELECT paper FROM released"""
+    return [paper for (paper,) in db.execute(query)]
 
 
 def tidy(db: sqlite3.Connection, now: datetime) -> None:

@@ -226,7 +226,14 @@ def _observe(db: sqlite3.Connection, records: Iterable[Record]) -> None:
 def prune(db: sqlite3.Connection, before: date, spared: Collection[str]) -> int:
     with transaction(db):
         kept = set(owners(db, spared).values())
-        listed = db.execute("SELECT id FROM papers WHERE listed_on < ?", (before.isoformat(),))
+        # An old paper that was imported may be on a source's list today: the last listing counts.
+        listed = db.execute(
+            """SELECT id FROM papers WHERE live AND listed_on < :before AND id NOT IN (
+                SELECT coalesce(claims.paper, listings.claim)
+                FROM listings LEFT JOIN claims ON claims.id = listings.claim WHERE day >= :before
+            )""",
+            {"before": before.isoformat()},
+        )
         doomed = [paper for (paper,) in listed if paper not in kept]
         among = (_ids(doomed),)
         claims = f"SELECT id FROM claims WHERE paper {_AMONG} UNION SELECT value FROM json_each(?)"

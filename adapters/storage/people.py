@@ -37,8 +37,9 @@ def saved(db: sqlite3.Connection, person: Caller) -> list[str]:
     return [paper for (paper,) in rows]
 
 
-def all_saved(db: sqlite3.Connection) -> list[str]:
-    return [paper for (paper,) in db.execute("SELECT DISTINCT paper FROM shelf")]
+def all_kept(db: sqlite3.Connection) -> list[str]:
+    query = "SELECT paper FROM shelf UNION SELECT paper FROM votes WHERE value <> 0"
+    return [paper for (paper,) in db.execute(query)]
 
 
 def vote(db: sqlite3.Connection, person: Caller, paper: str, value: int, at: datetime) -> int:

@@ -232,11 +232,14 @@ class Store:
     async def deliveries(self, ref: ChannelRef, limit: int) -> list[Delivery]:
         return await self._do(ledger.deliveries, ref, limit)
 
-    async def counts(self) -> Mapping[State, int]:
-        return await self._do(ledger.counts)
+    async def counts(self, platform: str = "") -> Mapping[State, int]:
+        return await self._do(ledger.counts, platform)
 
     async def oldest_ready(self, now: datetime) -> datetime | None:
         return await self._do(ledger.oldest_ready, now)
+
+    async def awaited(self) -> list[str]:
+        return await self._do(ledger.awaited)
 
     async def tidy(self, now: datetime) -> None:
         await self._do(ledger.tidy, now)
@@ -252,8 +255,8 @@ class Store:
     async def saved(self, person: Caller) -> list[str]:
         return await self._do(people.saved, person)
 
-    async def all_saved(self) -> list[str]:
-        return await self._do(people.all_saved)
+    async def all_kept(self) -> list[str]:
+        return await self._do(people.all_kept)
 
     async def vote(self, person: Caller, paper_id: str, value: int, at: datetime) -> int:
         return await self._do(people.vote, person, paper_id, value, at)
@@ -296,6 +299,9 @@ class Store:
 
     async def departed(self, before: datetime) -> list[tuple[str, str]]:
         return await self._do(tenants.departed, before)
+
+    async def moved(self, old: ChannelRef, new: ChannelRef) -> None:
+        await self._do(tenants.moved, old, new)
 
     async def drop(self, platform: str, tenant: str) -> None:
         await self._do(tenants.drop, platform, tenant)

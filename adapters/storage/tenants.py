@@ -8,12 +8,14 @@ import sqlite3
 from datetime import UTC, datetime
 
 from adapters.storage.schema import transaction
+from bot.model import ChannelRef
 
 _OF = "platform = ? AND tenant = ?"
-_TABLES = (
-    "posted", "cursors", "changes", "shelf", "votes", "forgotten", "deliveries", "slots",
-    "schedules", "released", "closures",
+_OF_CHANNELS = (
+    "posted", "cursors", "votes", "forgotten", "deliveries", "slots", "schedules", "released",
+    "closures",
 )  # fmt: skip
+_TABLES = (*_OF_CHANNELS, "changes", "shelf")
 
 
 def left(db: sqlite3.Connection, platform: str, tenant: str, at: datetime) -> None:
@@ -28,6 +30,18 @@ def returned(db: sqlite3.Connection, platform: str, tenant: str) -> None:
 def departed(db: sqlite3.Connection, before: datetime) -> list[tuple[str, str]]:
     query = "SELECT platform, tenant FROM departures WHERE at < ? ORDER BY at, platform, tenant"
     return db.execute(query, (before.astimezone(UTC).isoformat(),)).fetchall()
+
+
+def moved(db: sqlite3.Connection, old: ChannelRef, new: ChannelRef) -> None:
+    """Not the changes: their documents name the channel, and an undo would bring the old one back."""
+    there, here = ((ref.platform, ref.tenant, ref.channel) for ref in (new, old))
+    with transaction(db):
+        for table in _OF_CHANNELS:
+            db.execute(
+                f"UPDATE OR REPLACE {table} SET platform = ?, tenant = ?, channel = ? "
+                f"WHERE {_OF} AND channel = ?",
+                (*there, *here),
+            )
 
 
 def drop(db: sqlite3.Connection, platform: str, tenant: str) -> None:

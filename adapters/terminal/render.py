@@ -23,6 +23,7 @@ from rich.style import Style
 from rich.text import Text
 
 from bot import identity, views
+from bot.commands import find_verb
 from bot.identity import Link, short_id
 from bot.model import ChannelRef, Paper
 from bot.text import one_line, visible
@@ -48,6 +49,7 @@ _NARROWEST = 20  # in what is narrower the terminal itself breaks the lines
 _SHALLOW = 4  # the indent instead of one that would take more than half of the width
 _LEAD = 28  # cells of a listing's first column; what is longer has a line of its own
 _AUTHORS = 3
+_SET = "set"  # the form whose fields are sentences each
 _GLUE = "\N{NO-BREAK SPACE}"  # a blank where no line breaks; shown as a plain one
 _DOT = f"{_GLUE}· "
 
@@ -290,7 +292,9 @@ def _listing(listing: Listing, color: bool) -> list[list[Paragraph]]:
         _rows(listing.rows, color),
         *_cards(listing.cards, color, numbered=len(listing.cards) > 1),
         _paragraphs(listing.notes, color),
-        _typing(listing.cards, listing.actions),
+        _typing(
+            listing.cards, (*(a for row in listing.rows for a in row.actions), *listing.actions)
+        ),
     ]
 
 
@@ -390,6 +394,8 @@ def _links(paper: Paper, page: Link, color: bool) -> list[Text]:
     if paper.upvotes or paper.discussion:
         comments = f"{_GLUE}({_count(paper.discussion, 'comment')})" if paper.discussion else ""
         found.append(("discussion", identity.discussion_link(paper.id), comments))
+    if paper.project:
+        found.append(("project", identity.code_link(paper.project), ""))
     if color:
         parts = [Text(page.url, Style(link=page.url, color="blue"))]
         parts += [
@@ -431,6 +437,11 @@ def _notice(notice: Notice, color: bool) -> Sequence[Sequence[Block]]:
 
 
 def _form(form: Form, color: bool) -> list[list[Paragraph]]:
+    """What holds, and what to type: each setting by itself, else an example of the whole sentence."""
+    example: tuple[Action, ...] = ()
+    if form.command != _SET and (verb := find_verb(form.command)):
+        name = verb.name.capitalize()
+        example = Action(name, verb.usage), Action("Help", f"help {verb.name}")
     rows = [
         Row(
             lead=(Span(field.label),),
@@ -443,13 +454,16 @@ def _form(form: Form, color: bool) -> list[list[Paragraph]]:
         [Paragraph(Text(one_line(form.title), _HEADING))],
         _rows(rows, color),
         _paragraphs(form.notes, color),
+        _typing((), example),
     ]
 
 
 def _how(command: str, field: Field) -> tuple[views.Text, ...]:
+    told = ". ".join(part for part in (", ".join(field.choices), field.hint) if part)
+    if command != _SET:
+        return ((Span(told),),) if told else ()
     other = next((choice for choice in field.choices if choice != field.value), field.value)
     value = f'"{other}"' if " " in other else other or "…"
-    told = ". ".join(part for part in (", ".join(field.choices), field.hint) if part)
     typed = (Span(f"{command} {field.name}:{value}", code=True),)
     return ((Span(told),), typed) if told else (typed,)
 

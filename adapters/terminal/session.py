@@ -15,6 +15,8 @@ from bot.model import Caller, ChannelRef
 from bot.query import categories
 from bot.views import Digest, Listing, Notice, View
 
+_PAPER = "2509.04664"  # stands in the usage of each verb that takes a paper
+
 
 def caller(ref: ChannelRef) -> Caller:
     """Who sits at this machine, with its time zone."""
@@ -67,7 +69,7 @@ class ChannelSession:
             wanted = word[4:].lower()
             return [f"cat:{c}" for c in categories() if c.lower().startswith(wanted)]
         candidates = [f"{name}:" for name in verb.options]
-        if verb.name in ("why", "show"):
+        if _PAPER in verb.usage:
             candidates += self._papers
         if verb.name == "help":
             candidates += [v.name for v in VERBS]
