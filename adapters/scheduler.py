@@ -120,6 +120,8 @@ class Jobs:
         self._watch = asyncio.get_running_loop().call_later(shortest, self._look)
 
     def _failed(self, event: JobExecutionEvent) -> None:
+        if isinstance(event.exception, asyncio.CancelledError):
+            return  # cut off, which was said
         self.failed[event.job_id] += 1
         log.error("The job %s failed", event.job_id, exc_info=event.exception)
 

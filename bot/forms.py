@@ -39,7 +39,7 @@ def settings_form(channel: Channel) -> Form:
             Field("max", "Papers in a digest", "text", str(channel.max), hint="1 to 50"),
             Field("strictness", "How well papers must match", "choice", strictness,
                   tuple(dict.fromkeys((*STRICTNESS, strictness))),
-                  "set strictness:2.5 takes any number of standard deviations"),
+                  "set takes any number of standard deviations, such as 2.5"),
             Field("layout", "Layout", "choice", channel.layout, LAYOUTS),
             Field("quiet", "On a day without papers", "choice", channel.quiet, QUIET,
                   "note says it once"),

@@ -165,7 +165,9 @@ async def test_a_run_that_does_not_end_is_cut_off_and_named(
 
     assert cut.is_set()
     assert "The job hang did not end in 0.02 seconds and is cut off" in caplog.text
+    assert [r.levelname for r in caplog.records if r.levelno > logging.WARNING] == []
     assert not jobs.done
+    assert not jobs.failed
 
 
 async def test_a_run_that_was_only_just_handed_over_is_waited_for() -> None:
