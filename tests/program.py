@@ -58,14 +58,14 @@ class Running:
         self._process = process
         self.log = ""
 
-    async def until(self, words: str) -> str:
-        """Read the log until a line holds the words."""
+    async def until(self, pattern: str) -> str:
+        """Read the log until it holds the pattern; what that has found."""
         assert self._process.stderr
         async with asyncio.timeout(60):
             while line := (await self._process.stderr.readline()).decode():
                 self.log += line
-                if re.search(words, line):
-                    return line
+                if found := re.search(pattern, line):
+                    return found[0]
         raise AssertionError(self.log)
 
     async def end(self, by: signal.Signals = signal.SIGTERM) -> int:

@@ -4,46 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import re
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 
-from adapters.storage.settings import TinyChannelStore
-from adapters.storage.sqlite import Store
 from bot import app
-from bot.model import ChannelRef, Origin, Record
-from bot.ports import Due
-from bot.service import due_after
-from tests.world import paper
+from bot.model import ChannelRef
+from tests.program import arrive, quiet_environment, running
 
 LAB = ChannelRef("slack", "T1", "C2")
 MAIN = ChannelRef("terminal", "local", "main")
-NOWHERE = "http://127.0.0.1:9"  # a port that nobody listens at
 
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    return {
-        **os.environ,
-        "PAPERBOY_DATA_DIR": str(tmp_path / "data"),
-        "PAPERBOY_OUTBOX_DIR": str(tmp_path / "posts"),
-        "PAPERBOY_WEB__PORT": "0",
-        "PAPERBOY_ARXIV__DELAY_SECONDS": "0",
-        "PAPERBOY_ARXIV__API_URL": NOWHERE,
-        "PAPERBOY_ARXIV__FEED_URL": NOWHERE,
-        "PAPERBOY_ARXIV__OAI_URL": NOWHERE,
-        "PAPERBOY_HUGGINGFACE__ENDPOINT": NOWHERE,
-    }
+    posts = {"PAPERBOY_OUTBOX_DIR": str(tmp_path / "posts")}
+    return quiet_environment(tmp_path / "data") | posts
 
 
 async def chat(
@@ -60,57 +42,6 @@ async def chat(
     return said.decode()
 
 
-async def arrive(folder: Path, number: int, *, ref: ChannelRef = LAB, due: bool = True) -> None:
-    """A paper arrives, and the channel's slot has just passed where it is *due*."""
-    now = datetime.now(UTC)
-    async with await Store.open(folder / app.DATABASE, lambda: now) as store:
-        records = [Record(paper(number, f"Graphs {number}"), Origin.ARXIV_API, now.date())]
-        await store.add(records, today=now.date(), live=True)
-        settings = await TinyChannelStore.open(folder / app.SETTINGS, store)
-        channel = await settings.get(ref)
-        await settings.aclose()
-        assert channel
-        if due:
-            after = due_after(channel, now)
-            await store.set_next(Due(ref, now - timedelta(minutes=number), after.fingerprint))
-
-
-class Running:
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-        self.log = ""
-
-    async def until(self, pattern: str) -> str:
-        """Read the log until it holds the pattern; what that has found."""
-        assert self._process.stderr
-        async with asyncio.timeout(60):
-            while line := (await self._process.stderr.readline()).decode():
-                self.log += line
-                if found := re.search(pattern, line):
-                    return found[0]
-        raise AssertionError(self.log)
-
-    async def end(self, by: signal.Signals = signal.SIGTERM) -> int:
-        self._process.send_signal(by)
-        assert self._process.stderr
-        async with asyncio.timeout(30):
-            self.log += (await self._process.stderr.read()).decode()
-            return await self._process.wait()
-
-
-@asynccontextmanager
-async def running(environment: dict[str, str]) -> AsyncIterator[Running]:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "bot", "run", env=environment, stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        yield Running(process)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
 def posts(environment: dict[str, str]) -> list[dict[str, Any]]:
     path = Path(environment["PAPERBOY_OUTBOX_DIR"], "posts.jsonl")
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
@@ -121,7 +52,7 @@ async def test_what_is_due_is_posted_once_over_restarts(environment: dict[str, s
     said = await chat(environment, "subscribe graphs", "schedule daily 09:00 UTC")
     assert "Digests come daily 09:00 UTC" in said
 
-    await arrive(folder, 1)
+    await arrive(folder, 1, LAB)
     async with running(environment) as first:
         address = await first.until(r"(?<=the web port is )http://[\d.:]+")
         await first.until("posted 1 papers")
@@ -136,7 +67,7 @@ async def test_what_is_due_is_posted_once_over_restarts(environment: dict[str, s
         (post["channel"], post["papers"]) for post in posts(environment)
     ]
 
-    await arrive(folder, 2)
+    await arrive(folder, 2, LAB)
     async with running(environment) as second:
         await second.until("posted 1 papers")
         assert await second.end(signal.SIGINT) == 0
@@ -176,7 +107,7 @@ async def test_a_digest_that_a_person_asks_for_is_posted_to_the_channel(
     environment: dict[str, str],
 ) -> None:
     await chat(environment, "subscribe graphs")
-    await arrive(Path(environment["PAPERBOY_DATA_DIR"]), 1, due=False)
+    await arrive(Path(environment["PAPERBOY_DATA_DIR"]), 1, LAB, due=False)
 
     said = await chat(environment, "digest")
 
@@ -189,7 +120,7 @@ async def test_what_nobody_in_the_channel_would_see_is_not_posted_and_comes_ther
 ) -> None:
     outbox = environment.pop("PAPERBOY_OUTBOX_DIR")
     await chat(environment, "subscribe graphs")
-    await arrive(Path(environment["PAPERBOY_DATA_DIR"]), 1, due=False)
+    await arrive(Path(environment["PAPERBOY_DATA_DIR"]), 1, LAB, due=False)
 
     for asked in ("digest", "share 2611.00001"):
         said = await chat(environment, asked)
@@ -249,7 +180,7 @@ async def test_what_is_due_appears_in_an_open_terminal_and_not_again(
             return said
 
     await sit(until="Subscribed: 1")
-    await arrive(folder, 1, ref=MAIN)
+    await arrive(folder, 1, MAIN)
     first = await sit(until="1 for this channel")
     second = await sit(until="Already there")
 
