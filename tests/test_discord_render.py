@@ -449,6 +449,16 @@ def test_neighbours_of_one_style_are_written_as_one() -> None:
     assert markdown.lines(spans) == ["**ab**`cd`"]
 
 
+@pytest.mark.parametrize("nothing", ["\n\n", "\u200b", "", " "])
+def test_what_shows_nothing_keeps_no_strong_words_from_being_strong(nothing: str) -> None:
+    link = paper_link("arxiv:2507.00001", "Graphs")
+    spans = (Span("one", strong=True), Span(nothing, link=link), Span("two", strong=True))
+
+    (shown,) = markdown.lines(spans)
+
+    assert shown == ("**one** **two**" if nothing.isspace() else "**onetwo**")
+
+
 def test_a_title_that_cannot_be_seen_is_the_papers_number() -> None:
     card = replace(CARD, paper=replace(PAPER, title="🔥\u200d"), title=())
 

@@ -119,6 +119,8 @@ def _pieces(spans: Text, limit: int | None) -> Iterator[Span]:
             yield span
             continue
         shown = re.sub(r"\s+", " ", native(span.text) if span.sentence else span.text)
+        if shown.isspace():  # there is nothing to press or to make strong
+            span = Span(shown)
         if room is not None:
             shown = clip(shown, room)
             room -= len(shown)
@@ -129,7 +131,8 @@ def _pieces(spans: Text, limit: int | None) -> Iterator[Span]:
 
 
 def _line(spans: Iterable[Span]) -> str:
-    return "".join(map(_markdown, _runs(spans)))
+    # What shows nothing must not stand between two strong ones: **a****b** is no markup.
+    return "".join(map(_markdown, _runs(span for span in spans if _markdown(span))))
 
 
 def _runs(spans: Iterable[Span]) -> list[Span]:
