@@ -29,8 +29,8 @@ from bot.ports import Clock, Health
 
 log = logging.getLogger(__name__)
 
-LARGEST_REQUEST = 64 * 1024  # of a platform's request; Slack's forms stay far below
-DRAIN_SECONDS = 5.0  # for requests under way when the port closes
+LARGEST_REQUEST = 64 * 1024  # where a route does not read the body itself, within bounds of its own
+DRAIN_SECONDS = 2.0  # for requests under way when the port closes
 LATE_PERIODS = 3  # a clock that has not ticked for so many periods is ill
 _SOURCES = ("arxiv", "huggingface")  # journals are counted as one: their addresses may hold keys
 

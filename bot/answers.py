@@ -67,7 +67,6 @@ class Answers:
         clock: Clock,
     ) -> None:
         self._store = store
-        self._library = library
         self._ledger = ledger
         self._digests = digests
         self._papers = papers
@@ -384,7 +383,7 @@ class Answers:
 
     async def _import(self, document: str, caller: Caller) -> View:
         before = await self._channel(caller)
-        await self._ledger.start(caller.ref, await self._library.end())
+        await self._digests.begin(caller.ref)
         after = await self._store.load(caller.ref, document, caller.user)
         await reschedule(after, self._ledger, self._clock())
         lines = differences(before, after) or [text("nothing changed")]

@@ -58,11 +58,12 @@ async def _platforms(settings: Settings) -> list[Line]:
         found.append(("posts", True, f"all go into {settings.outbox_dir}, none to a platform"))
     if settings.slack.mode:
         from adapters.slack.examine import examine as examine_slack
+        from adapters.slack.manifest import INSTALL
 
         found += await examine_slack(credentials(settings.slack), asyncio.sleep)
         if settings.slack.is_many:
             found.append(
-                ("Slack", True, f"workspaces add it at {settings.slack.public_url}/slack/install")
+                ("Slack", True, f"workspaces add it at {settings.slack.public_url}{INSTALL}")
             )
     if settings.discord.token:
         from adapters.discord.examine import examine as examine_discord

@@ -120,11 +120,11 @@ async def _chat(name: str | None, user: str | None) -> int:
         PLATFORMS,
         TERMINAL,
         open_app,
-        serving,
         speaker,
         terminal_publisher,
         welcome,
     )
+    from bot.running import serving
 
     ref = ChannelRef.parse(name or "main")
     if ref.platform not in PLATFORMS:
@@ -164,7 +164,8 @@ def run() -> None:
 
 async def _serve() -> int:
     logs.set_up(logging.INFO, machine=not sys.stderr.isatty())
-    from bot.app import open_app, run_until_told
+    from bot.app import open_app
+    from bot.running import run_until_told
 
     settings = _settings()
     if not (settings.outbox_dir or settings.slack.mode or settings.discord.token):

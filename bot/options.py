@@ -132,7 +132,7 @@ def differences(before: Channel | None, after: Channel | None) -> list[Text]:
     return told_of
 
 
-def moved(channel: Channel, was: str) -> Channel:
+def taken_over(channel: Channel, was: str) -> Channel:
     """Without what is only understood in the workspace of *was*, where its settings come from."""
     ref = channel.ref
     if was.rpartition(":")[0] != f"{ref.platform}:{ref.tenant}":

@@ -64,6 +64,10 @@ def _fingerprint(channel: Channel) -> str:
 async def reschedule(channel: Channel, outbox: Outbox, now: datetime) -> None:
     """Note the next slot, where it is not known or the schedule has changed."""
     known = await outbox.next_due(channel.ref)
+    await _reschedule(channel, known, outbox, now)
+
+
+async def _reschedule(channel: Channel, known: Due | None, outbox: Outbox, now: datetime) -> None:
     if known is None or known.fingerprint != _fingerprint(channel):
         await outbox.set_next(due_after(channel, now))
 
@@ -284,8 +288,7 @@ class Service:
             known = await self._outbox.next_due(channel.ref)
             if known is None:  # its settings were restored
                 await self._digests.begin(channel.ref)
-            if known is None or known.fingerprint != _fingerprint(channel):
-                await self._outbox.set_next(due_after(channel, self._clock()))
+            await _reschedule(channel, known, self._outbox, self._clock())
 
     async def fetch(self) -> None:
         await self._refresh.fetch((), None, lambda _: None)

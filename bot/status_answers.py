@@ -43,8 +43,8 @@ from bot.views import (
 
 _LOOKED_AT = 1_000  # posts of a channel, the latest first
 _SHOWN = 8  # posts that did not get out
-_NEXT = 5  # channels whose next digests home tells
 _BUTTONS = 3  # of them that have buttons
+_NEXT = 5  # channels whose next digests home tells
 _REMOVALS, _LABEL = 5, 40  # buttons of home that drop a subscription; characters on each
 _KEY = 24  # characters
 _SHORT, _SHORTEST = 8, 6  # as keys are shown; as they may be typed

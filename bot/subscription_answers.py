@@ -73,7 +73,7 @@ class SubscriptionAnswers:
         return Channel(caller.ref, schedule=schedule, next_number=number)
 
     async def save(self, channel: Channel, caller: Caller) -> None:
-        await self._ledger.start(channel.ref, await self._library.end())
+        await self._digests.begin(channel.ref)
         await self._store.save(channel, caller.user)
         await reschedule(channel, self._ledger, self._clock())
 

@@ -13,7 +13,7 @@ from adapters.storage.settings import from_json, to_json
 from bot import delivery
 from bot.errors import UserError
 from bot.model import SUBSCRIPTIONS_PER_WORKSPACE, Channel, ChannelRef
-from bot.options import moved
+from bot.options import taken_over
 from bot.ports import Closure, Delivery, Due, Gone, Outcome, Planned, Post, Served, State, Unsure
 from tests.fakes import MemoryLedger, MemoryLibrary
 
@@ -80,7 +80,7 @@ class MemoryChannelStore:
             raise UserError("That is no JSON.", hint="Paste an export.") from error
         old = self._channels.get(ref)
         loaded = replace(from_json(given), ref=ref, owner=old.owner if old else "")
-        loaded = moved(loaded, given["channel"])
+        loaded = taken_over(loaded, given["channel"])
         await self.save(loaded, by)
         return self._channels[ref]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from bot import app
+from bot import app, running
 from bot.answers import Answers
 from bot.delivery import Sender
 from bot.model import Channel, ChannelRef
@@ -75,7 +75,7 @@ async def test_a_platform_stops_listening_while_the_posts_in_hand_are_finished(
         await opened.channels.save(Channel(LAB), "U1")
         await opened.library.plan(LAB, opened.clock(), [Post("{}", ("arxiv:1",))], 0, None)
         whole = replace(opened, platforms=[platform])
-        async with asyncio.timeout(8), app.serving(whole, settings, fetching=False):
+        async with asyncio.timeout(8), running.serving(whole, settings, fetching=False):
             await platform.posting.wait()
 
         [post] = await opened.library.deliveries(LAB, 9)
@@ -88,6 +88,6 @@ async def test_a_stop_does_not_wait_for_a_platform_that_is_still_starting(tmp_pa
     async with app.open_app(settings) as opened, asyncio.timeout(8):
         whole = replace(opened, platforms=[platform])
         asyncio.get_running_loop().call_soon(told.set)
-        async with app.serving(whole, settings, fetching=False, told=told):
+        async with running.serving(whole, settings, fetching=False, told=told):
             pass
     assert platform.stopped.is_set()

@@ -44,7 +44,7 @@ from adapters.storage.changes import Change, ChangeLog
 from adapters.storage.safejson import SafeJSONStorage, Tables, remove
 from bot.errors import StorageBusy, StorageDamaged, UserError
 from bot.model import SUBSCRIPTIONS_PER_WORKSPACE, Channel, ChannelRef, Subscription
-from bot.options import moved
+from bot.options import taken_over
 from bot.query import Query, format_query, parse
 from bot.schedule import Schedule
 
@@ -232,7 +232,7 @@ class TinyChannelStore:
         if isinstance(given, dict):
             was = f"{given.get('channel')}"
             given = given | {"channel": str(ref)}
-        given = moved(from_json(given), was)
+        given = taken_over(from_json(given), was)
         old = await self.get(ref)
         await self.save(replace(given, owner=old.owner if old else ""), by)
         return await self.get(ref) or given

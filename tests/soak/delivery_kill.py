@@ -46,7 +46,7 @@ from adapters.storage import ledger
 from adapters.storage.schema import transaction
 from adapters.storage.settings import TinyChannelStore
 from adapters.storage.sqlite import Store
-from bot import app
+from bot import app, running
 from bot.frequencies import shipped
 from bot.model import Channel, ChannelRef, Origin, Paper, Record, Subscription
 from bot.ports import Due, State
@@ -203,7 +203,7 @@ async def run(folder: Path, url: str, settle: float, ready: int) -> None:
         async with app.open_app(settings, online=True, publishers=publishers) as opened:
             loop = asyncio.get_running_loop()
             loop.call_later(0, os.write, ready, b"!")  # once it listens to signals
-            await app.run_until_told(opened, settings)
+            await running.run_until_told(opened, settings)
 
 
 def is_backed_up(folder: Path) -> bool:
