@@ -257,7 +257,7 @@ class View:
     def _forms(self, field: str, part: Part) -> list[str]:
         """The terms that may stand for one word, the most frequent first."""
         if part.exact or part.acronym:
-            found = key(part.word)
+            found = key(part.word or part.acronym.lower())
             return [found] if self.searcher.doc_freq(field, found) else []
         if len(part.stem) == 1:  # no other word has it, and very many begin with it
             return [part.stem] if self.searcher.doc_freq(field, part.stem) else []

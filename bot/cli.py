@@ -321,7 +321,7 @@ async def _search(words: str, limit: int, *, everywhere: bool, as_json: bool) ->
         if as_json:
             _print_json(machine.search(found))
         else:
-            _show(await app.papers.show_found(found))
+            _show(await app.papers.show_found(found, buttons=False))
     return 0
 
 

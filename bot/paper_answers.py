@@ -123,12 +123,15 @@ class PaperAnswers:
         ]
         return Found(command, page.total, tuple(cards))
 
-    async def show_found(self, found: Found) -> View:
+    async def show_found(self, found: Found, *, buttons: bool = True) -> View:
+        """Without *buttons* nothing is kept for them: who only reads the library can show it too."""
         command = found.command
         cards = tuple(replace(card, score=None) for card in found.cards)
         notes = [text(trouble) for trouble in found.troubles]
-        more, buttons = await self._more(command, found.total)
-        notes += more
+        pressed: list[Action] = []
+        if buttons:
+            more, pressed = await self._more(command, found.total)
+            notes += more
         asked = Span(str(command.query), code=True)
         if not cards:
             meant = "" if command.everywhere else await self._index.suggest(command.query)
@@ -136,13 +139,13 @@ class PaperAnswers:
                 notes.insert(0, text("Did you mean ", Span(meant, code=True), "?"))
             return Notice(
                 text("Nothing found for ", asked, "."),
-                kind="info", hints=tuple(notes), actions=tuple(buttons),
+                kind="info", hints=tuple(notes), actions=tuple(pressed),
             )  # fmt: skip
         first = (command.page - 1) * command.limit + 1
         shown = f"{first} to {first + len(cards) - 1} of {found.total:,} for "
         if command.everywhere:
             shown = f"{len(cards)} from the sources themselves for "
-        return Listing(text(shown, asked), cards=cards, notes=tuple(notes), actions=tuple(buttons))
+        return Listing(text(shown, asked), cards=cards, notes=tuple(notes), actions=tuple(pressed))
 
     async def _more(self, command: commands.Find, total: int) -> tuple[list[Text], list[Action]]:
         notes: list[Text] = []

@@ -308,6 +308,17 @@ def test_a_data_folder_that_cannot_be_made_is_one_plain_line(paperboy: Paperboy)
     assert "Traceback" not in done.stderr
 
 
+def test_a_search_with_more_hits_than_it_shows_is_shown(paperboy: Paperboy) -> None:
+    dump = rows(*(row(n, f"KV cache compression {n}", "2026-06-22") for n in range(1, 5)))
+    paperboy.run("import", paperboy.write("dump", dump))
+
+    shown = paperboy.run("search", '"KV cache"', "--limit", "2")
+
+    assert shown.returncode == 0, shown.stderr
+    assert "1 to 2 of 4 for" in shown.stdout
+    assert "KV cache compression" in shown.stdout
+
+
 def test_a_search_has_the_promised_shape(paperboy: Paperboy) -> None:
     dump = rows(row(1, "Speculative decoding", "2026-06-22"), row(2, "Cooking", "2026-06-22"))
     paperboy.run("import", paperboy.write("dump", dump))
