@@ -82,7 +82,7 @@ class StatusAnswers:
             Row(text("Digests"), text(rhythm(channel)),
                 () if channel.paused or closure else upcoming(channel, now)),
             Row(text("Settings"), text(
-                f"{how_many(len(channel.subscriptions), 'subscription')}, {len(channel.muted)} muted words, "
+                f"{how_many(len(channel.subscriptions), 'subscription')}, {how_many(len(channel.muted), 'muted word')}, "
                 f"at most {channel.max} papers, {channel.strictness}, {channel.layout}, "
                 f"quiet days: {channel.quiet}, trending: {channel.trending}",
                 *(text(", mentions ", *pinged(channel.ping)) if channel.ping else ()))),
