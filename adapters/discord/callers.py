@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import discord
 
-from adapters.discord.sentences import OF_MEMBERS
+from adapters.discord.sentences import OF_MEMBERS, is_for_managers
 from adapters.discord.servers import PERSONAL
 from bot import commands
 from bot.commands import Command
@@ -38,25 +38,20 @@ def _channel_of(interaction: Interaction) -> str:
     return str(channel.id)
 
 
-def is_for_managers(command: Command) -> bool:
-    """Whether it takes the permission Manage Channels in a server."""
-    verb = commands.verb_of(command)
-    return verb.kind in (commands.CHANGE, commands.POST) and verb.name not in OF_MEMBERS
-
-
 def fitted(caller: Caller, command: Command, interaction: Interaction) -> Caller:
     """The caller as *command* needs it; raises UserError where it takes a manager.
 
     What a button comes back to (``again``) is not known here: who is no manager gets to read alone.
     """
     if caller.role is Role.MEMBER:
-        if is_for_managers(command):
+        verb = commands.verb_of(command)
+        if is_for_managers(verb):
             raise UserError(
                 "Changing this channel takes the permission Manage Channels.",
                 hint="Ask somebody who manages the channel to do it. In a direct message with me "
                 "you have a channel of your own.",
             )
-        if commands.verb_of(command).name not in OF_MEMBERS:
+        if verb.name not in OF_MEMBERS:
             caller = replace(caller, role=Role.GUEST)
     if isinstance(command, commands.Home | commands.ListSubscriptions):
         return replace(caller, channels=_seen(interaction))

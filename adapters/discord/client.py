@@ -248,16 +248,14 @@ def _wrong_token() -> PaperboyError:
 
 
 def _refused(error: discord.DiscordException) -> PaperboyError:
-    match error:
-        case discord.LoginFailure() | discord.ConnectionClosed(code=4004):
-            return _wrong_token()
-        case discord.ConnectionClosed(code=4012):
-            return PaperboyError(
-                "Discord speaks version 10 of its gateway no more.",
-                hint="Install a newer Paperboy.",
-            )
-        case _:
-            return PaperboyError(
-                "Discord does not grant the bot its one intent, Guilds.",
-                hint="Look at the bot in the developer portal: is it disabled or in quarantine?",
-            )
+    code = error.code if isinstance(error, discord.ConnectionClosed) else None
+    if isinstance(error, discord.LoginFailure) or code == UNAUTHENTICATED:
+        return _wrong_token()
+    if code == NO_SUCH_VERSION:
+        return PaperboyError(
+            "Discord speaks version 10 of its gateway no more.", hint="Install a newer Paperboy."
+        )
+    return PaperboyError(
+        "Discord does not grant the bot its one intent, Guilds.",
+        hint="Look at the bot in the developer portal: is it disabled or in quarantine?",
+    )

@@ -1,6 +1,7 @@
 """What an option may become, while somebody types it.
 
-It comes from memory, but for a channel's last digest, which is read once a minute at most.
+Papers come from memory, but for those of a channel's last digest, which are read once a minute at
+most; settings and posts that are held are looked up anew each time. Discord is not asked.
 """
 
 from __future__ import annotations

@@ -22,13 +22,12 @@ TEXT = 4000  # of all texts of a message
 BUTTONS = 5  # in a row
 OPTIONS = 25  # of a menu
 LABEL, OPTION, PLACEHOLDER = 80, 100, 150
-CUSTOM_ID = 100
 ROW, BUTTON, MENU, SECTION, DISPLAY, RULE, CONTAINER = 1, 2, 3, 9, 10, 14, 17
 GREY = 2  # style of a button
 
 PAPERS, DONE, INFO, ERROR, QUIET = 0x4E8FE0, 0x3BA55D, 0x5865F2, 0xD83C3E, 0x6D6F78  # of boxes
 
-SENTENCE = 90  # a button's is shorter: room for our prefix and a number
+SENTENCE = 90  # a button's is shorter: its id has 100, with our prefix and a number
 PREFIX = "papers:"
 NOBODY: Json = {"parse": []}
 

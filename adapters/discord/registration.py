@@ -46,8 +46,8 @@ class Registration:
         """Whether there was anything to tell; raises Later, Unknown or PaperboyError."""
         content = json.dumps(commands, sort_keys=True)
         digest = sha256(f"{application} {content}".encode()).hexdigest()
-        known, before = self._load(), f"{self._where} {digest}"
-        if known == before:
+        known, wanted = self._load(), f"{self._where} {digest}"
+        if known == wanted:
             return False
         try:
             await self._put(application, self._where, commands)
@@ -59,7 +59,7 @@ class Registration:
         last = known.partition(" ")[0]
         if last not in ("", self._where):  # else they would show twice
             await self._take_away(application, last)
-        self._save(before)
+        self._save(wanted)
         log.info("registered %d commands (%s)", len(commands), self._where)
         return True
 

@@ -73,7 +73,7 @@ _THREAD_NAME = 100
 _IN_A_LINE = 1500  # characters
 _GLUE = "\N{NO-BREAK SPACE}"
 _DOT = f"{_GLUE}· "
-_ARXIV = Link("https://arxiv.org/")
+_ARXIV = "https://arxiv.org/"
 
 
 def messages(view: View) -> list[Json]:
@@ -351,9 +351,8 @@ def with_key(payload: Json, key: str) -> Json:
             return keyed
     last = keyed["components"][-1]
     inside = last["components"] if last["type"] == CONTAINER else keyed["components"]
-    inside.append(
-        {"type": DISPLAY, "content": f"-# {link(text('arXiv'), Link(f'{_ARXIV.url}#{key}'))}"}
-    )
+    keeper = link(text("arXiv"), Link(f"{_ARXIV}#{key}"))
+    inside.append({"type": DISPLAY, "content": f"-# {keeper}"})
     return keyed
 
 

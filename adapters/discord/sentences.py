@@ -26,10 +26,9 @@ _SCHEDULE = re.compile(r"(\D.*?)(?: (\d\d:\d\d\S*)(?: (\S+))?)?", re.ASCII)
 _YES = re.compile(r"(?<= )(\w+):yes\b", re.ASCII)
 
 
-def is_for_admin(verb: Verb) -> bool:
-    """Whether it stands under ``/papers-admin``."""
-    changes = verb.kind in (commands.CHANGE, commands.POST) and verb.name not in OF_MEMBERS
-    return changes or verb.name == "settings"
+def is_for_managers(verb: Verb) -> bool:
+    """Whether it takes the permission Manage Channels in a server."""
+    return verb.kind in (commands.CHANGE, commands.POST) and verb.name not in OF_MEMBERS
 
 
 def native(sentence: str) -> str:
@@ -38,7 +37,8 @@ def native(sentence: str) -> str:
     verb = commands.find_verb(name)
     if verb is None:
         return sentence
-    command = "/papers-admin" if is_for_admin(verb) else "/papers"
+    of_admins = is_for_managers(verb) or verb.name == "settings"
+    command = "/papers-admin" if of_admins else "/papers"
     return " ".join(filter(None, (command, verb.name, _options(verb.name, words))))
 
 

@@ -19,10 +19,11 @@ import discord
 from discord import app_commands, ui
 
 from adapters.discord import permissions
-from adapters.discord.callers import Interaction, caller_of, fitted, is_for_managers
+from adapters.discord.callers import Interaction, caller_of, fitted
 from adapters.discord.completion import Completion
 from adapters.discord.core import Core
 from adapters.discord.replies import Replies
+from adapters.discord.sentences import is_for_managers
 from bot import commands, forms, identity
 from bot.answers import mistake
 from bot.commands import Command
@@ -46,7 +47,6 @@ _GONE = Notice(
     "error",
     hints=(text("Restart Discord (Ctrl+R), so that it learns the new one."),),
 )
-
 
 Work = Callable[[Caller], Awaitable[None]]
 
@@ -133,7 +133,7 @@ class Surfaces:
         self, interaction: Interaction, request: Command, asker: Caller
     ) -> Sequence[Notice]:
         """Whoever sets a channel up is to know beforehand what cannot be done there."""
-        if interaction.guild_id is None or not is_for_managers(request):
+        if interaction.guild_id is None or not is_for_managers(commands.verb_of(request)):
             return ()
         channel = await self._core().channels.get(asker.ref)
         return tuple(permissions.warnings(interaction, channel))

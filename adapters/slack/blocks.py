@@ -265,11 +265,7 @@ def field(label: str, value: str) -> Block:
 
 def actions(wanted: Sequence[Action]) -> list[Block]:
     """Buttons, as many as there are."""
-    buttons = [button(action) for action in wanted]
-    return [
-        {"type": "actions", "elements": buttons[i : i + BUTTONS]}
-        for i in range(0, len(buttons), BUTTONS)
-    ]
+    return _in_blocks([button(action) for action in wanted])
 
 
 def folded(wanted: Sequence[Action]) -> list[Block]:
@@ -282,10 +278,13 @@ def folded(wanted: Sequence[Action]) -> list[Block]:
         {"type": "overflow", "options": [_option(a) for a in rest[i : i + OPTIONS]]}
         for i in range(0, len(rest), OPTIONS)
     ]
-    found = [*shown, *menus]
+    return _in_blocks([*shown, *menus])
+
+
+def _in_blocks(buttons: Sequence[Block]) -> list[Block]:
     return [
-        {"type": "actions", "elements": found[i : i + BUTTONS]}
-        for i in range(0, len(found), BUTTONS)
+        {"type": "actions", "elements": [*buttons[i : i + BUTTONS]]}
+        for i in range(0, len(buttons), BUTTONS)
     ]
 
 

@@ -12,7 +12,7 @@ from bot import identity
 from bot.identity import Link, short_id
 from bot.model import Paper
 from bot.text import clip
-from bot.views import PaperCard, Span, Text, plain, text
+from bot.views import PaperCard, Span, Text, how_many, plain, text
 
 _TITLE = 300  # characters
 _NAME = 60
@@ -102,7 +102,7 @@ def _votes(paper: Paper) -> Iterator[str]:
     if submitter := line(paper.submitter, _NAME):
         yield f"submitted by {submitter}"
     if paper.upvotes:
-        yield _count(paper.upvotes, "upvote")
+        yield how_many(paper.upvotes, "upvote")
 
 
 def _authors(paper: Paper) -> str:
@@ -138,7 +138,7 @@ def _points(score: float) -> str:
 
 def _links(paper: Paper) -> Text:
     stars = f" ★ {paper.stars:,}" if paper.stars else ""
-    comments = f" ({_count(paper.discussion, 'comment')})" if paper.discussion else ""
+    comments = f" ({how_many(paper.discussion, 'comment')})" if paper.discussion else ""
     is_discussed = bool(paper.upvotes or paper.discussion)
     found = [
         ("PDF", identity.pdf_link(paper.id), ""),
@@ -166,7 +166,3 @@ def _project(paper: Paper) -> str:
         return ""
     bare = f"{parts.netloc}{parts.path}".rstrip("/")
     return line(bare, _ADDRESS) if parts.scheme in ("http", "https") else ""
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -18,7 +18,7 @@ from bot.commands import CHANGE, POST, Command
 from bot.errors import UserError
 from bot.flood import Flood
 from bot.model import Caller
-from bot.views import Document, Notice, View, text
+from bot.views import Document, Notice, View, plain, text
 
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>", re.ASCII)
 _COMMAND = re.compile(r"\A[\s:,]*(?:/papers(?!\S)\s*)?")
@@ -151,7 +151,7 @@ def _check_people(command: Command) -> None:
 
 def in_brief(view: Notice) -> str:
     """A notice in a few words, for the place beside a field."""
-    return " ".join("".join(span.text for span in part) for part in (view.message, *view.hints))
+    return " ".join(map(plain, (view.message, *view.hints)))
 
 
 def apology() -> Notice:

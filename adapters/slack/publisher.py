@@ -47,7 +47,7 @@ class SlackPublisher:
         workspace = self._workspace(ref)
         body = json.loads(post.body)
         message: Json = {
-            "channel": await self._channel(workspace, ref),
+            "channel": await self._channel(ref),
             "thread_ts": parent if post.threaded else None,
             "metadata": {"event_type": EVENT_TYPE, "event_payload": {"key": key}},
             "unfurl_links": False,
@@ -114,7 +114,7 @@ class SlackPublisher:
         except Refused as fault:
             raise ChannelGone(faults.told(fault)) from fault
 
-    async def _channel(self, workspace: Workspace, ref: ChannelRef) -> str:
+    async def _channel(self, ref: ChannelRef) -> str:
         """Where to post; opening direct messages posts nothing, so no fault of it is in doubt."""
         try:
             return await self._im_or_channel(ref)

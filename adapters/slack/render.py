@@ -27,6 +27,7 @@ from bot.views import (
     Span,
     Text,
     View,
+    how_many,
     plain,
     text,
 )
@@ -286,7 +287,7 @@ def _summary(view: Digest) -> Text:
         return text(view.quiet.text)
     if not view.considered:
         return ()
-    new = f"{view.considered:,} new paper{'' if view.considered == 1 else 's'}"
+    new = how_many(view.considered, "new paper")
     return text(f"{new}, {len(view.cards) + view.more:,} for this channel")
 
 

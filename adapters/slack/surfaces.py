@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-
 from adapters.slack import render
 from adapters.slack.api import Json
 from adapters.slack.conversation import Conversation
@@ -12,8 +10,6 @@ from bot import commands, identity
 from bot.cards import gist
 from bot.ports import ChannelStore, Clock, Library, Receipts
 from bot.views import Listing, PaperCard, View
-
-log = logging.getLogger(__name__)
 
 _MOST = 5  # papers of one message
 
