@@ -1,13 +1,13 @@
-"""What people are shown of a view on a platform, read back from what was rendered."""
+"""What a view holds, and what a platform shows people of it, read back from what was rendered."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
-from bot.views import View
+from bot.views import Digest, Document, Form, Listing, Notice, PaperCard, Span, Text, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +53,26 @@ class Reader(Protocol):
 def letters(text: str) -> str:
     """What has to come through whatever is wrapped, escaped or cleaned away."""
     return "".join(c for c in text if c.isalnum())
+
+
+def cards_of(view: View) -> tuple[PaperCard, ...]:
+    return () if isinstance(view, Form | Document) else view.cards
+
+
+def texts_of(view: View) -> Iterator[Text]:
+    """Its texts, but for what is not made of spans: titles of papers, reasons, labels, fields."""
+    for card in cards_of(view):
+        yield from (card.gist, card.abstract, *card.notes)
+    match view:
+        case Digest():
+            yield from (view.heading, *view.notes)
+        case Listing():
+            yield from (view.title, *view.intro, *view.notes)
+            for row in view.rows:
+                yield from (row.lead, row.body, *row.details)
+        case Notice():
+            yield from (view.message, *view.hints)
+        case Form():
+            yield from view.notes
+        case Document():
+            yield (Span(view.content),)

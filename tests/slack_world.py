@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Collection, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from adapters.slack.app import Credentials, SlackPlatform
+from adapters.slack.manifest import DOMAINS, EVENTS, SCOPES
 from adapters.slack.publisher import SlackPublisher
 from adapters.web import serve
 from bot.delivery import TIMEOUT, Sender
@@ -21,7 +22,7 @@ from bot.service import Service
 from tests.slack_server import Channel, Exchange, Message, SlackServer, User, View
 from tests.world import World, paper
 
-TEAM = "T1"
+PUBLIC_URL = "http://127.0.0.1:3000"  # where browsers find the app, as it was told
 PAPERS = (
     paper(1, "Speculative decoding for long contexts", "We study speculative decoding of models."),
     paper(2, "Graph networks for molecules", "Graph neural networks predict molecules."),
@@ -68,9 +69,7 @@ class SlackWorld:
         """Everything that Slack has sent is done."""
         while tasks := list(self.platform._work._tasks):
             await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.sleep(
-                0
-            )  # where all were done, nothing has waited, and none was let go of
+            await asyncio.sleep(0)  # where all were done, nothing waited, and none was let go of
 
 
 async def told(exchange: Exchange) -> Message:
@@ -117,11 +116,13 @@ async def slack_world(
     installations: Installations | None = None,
     clock: Clock | None = None,
     give_up: timedelta = TIMEOUT,
+    scopes: Iterable[str] = SCOPES,
     **server: Any,
 ) -> AsyncIterator[SlackWorld]:
     """Over sockets, or over *http*; with *installations* many workspaces add the app.
 
-    *give_up* is the sender's patience, by the machine's clock.
+    The app may do and is told what its manifest asks for. *give_up* is the sender's patience, by
+    the machine's clock.
     """
     world = World(*sources)
     slept: list[float] = []
@@ -134,7 +135,8 @@ async def slack_world(
     if http:  # the local Slack signs by the clock of the machine
         world.now = datetime.now(UTC).replace(microsecond=0)
     now: Clock = clock or (lambda: world.now)
-    async with SlackServer(now, **server) as slack:
+    async with SlackServer(now, scopes=frozenset(scopes), **server) as slack:
+        slack.app.events, slack.app.domains = frozenset(EVENTS), frozenset(DOMAINS)
         given = credentials(slack, http=http, many=installations is not None)
         async with platform_of(world, given, installations, sleep, now) as platform:
 
@@ -191,7 +193,7 @@ def credentials(slack: SlackServer, *, http: bool = False, many: bool = False) -
             signing_secret=slack.app.signing_secret,
             client_id=slack.app.client_id,
             client_secret=slack.app.client_secret,
-            public_url="http://127.0.0.1:3000",
+            public_url=PUBLIC_URL,
         )
     if http:
         return Credentials(

@@ -10,32 +10,18 @@ import discord
 import pytest
 from discord.backoff import ExponentialBackoff
 
+from tests import discord_fixtures as fixtures
 from tests.discord_gateway import SENDS, Phase
 from tests.discord_server import Channel, DiscordServer, Guild, Kind, P, User
 from tests.discord_small_bot import GUILDS, Bot, running, serving
+
+lab, papers, ann = fixtures.lab, fixtures.papers, fixtures.ann
 
 
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordServer]:
     async with serving(monkeypatch) as server:
         yield server
-
-
-@pytest.fixture
-def lab(server: DiscordServer) -> Guild:
-    return server.add_guild("Lab")
-
-
-@pytest.fixture
-def papers(server: DiscordServer, lab: Guild) -> Channel:
-    return server.add_channel(lab, "papers")
-
-
-@pytest.fixture
-def ann(server: DiscordServer, lab: Guild) -> User:
-    user = server.add_user("ann")
-    server.join(lab, user)
-    return user
 
 
 async def test_a_client_logs_in_and_knows_its_servers(

@@ -10,53 +10,14 @@ import discord
 import pytest
 from discord.http import Route
 
-from tests.discord_server import (
-    Callback,
-    Channel,
-    DiscordServer,
-    Exchange,
-    Guild,
-    P,
-    Rates,
-    User,
-)
-from tests.discord_small_bot import Bot, Hands, code_of, logged_in, running, serving, text
+from tests import discord_fixtures as fixtures
+from tests.discord_server import Callback, Channel, DiscordServer, Exchange, Guild, P, User
+from tests.discord_small_bot import Bot, Hands, code_of, running, text
+
+clock, server, lab = fixtures.clock, fixtures.server, fixtures.lab
+papers, ann, client = fixtures.papers, fixtures.ann, fixtures.client
 
 CALLBACK = "POST /interactions/{interaction_id}/{interaction_token}/callback"
-
-
-@pytest.fixture
-def clock() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
-async def server(clock: Hands, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordServer]:
-    async with serving(monkeypatch, clock=clock, rates=Rates.generous()) as server:
-        yield server
-
-
-@pytest.fixture
-def lab(server: DiscordServer) -> Guild:
-    return server.add_guild("Lab")
-
-
-@pytest.fixture
-def papers(server: DiscordServer, lab: Guild) -> Channel:
-    return server.add_channel(lab, "papers")
-
-
-@pytest.fixture
-def ann(server: DiscordServer, lab: Guild) -> User:
-    user = server.add_user("ann")
-    server.join(lab, user)
-    return user
-
-
-@pytest.fixture
-async def client(server: DiscordServer) -> AsyncIterator[discord.Client]:
-    async with logged_in(server) as client:
-        yield client
 
 
 async def test_registering_the_same_again_is_disliked(server: DiscordServer, lab: Guild) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import discord
 import pytest
 
+from tests import discord_fixtures as fixtures
 from tests.discord_server import (
     Callback,
     CannotDo,
@@ -24,6 +25,8 @@ from tests.discord_server import (
 )
 from tests.discord_small_bot import Bot, Buttons, running, serving
 
+lab, papers = fixtures.lab, fixtures.papers
+
 
 @pytest.fixture
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordServer]:
@@ -31,16 +34,6 @@ async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordServer
         yield server
         assert server.dislikes == []
         assert server.pinged == []
-
-
-@pytest.fixture
-def lab(server: DiscordServer) -> Guild:
-    return server.add_guild("Lab")
-
-
-@pytest.fixture
-def papers(server: DiscordServer, lab: Guild) -> Channel:
-    return server.add_channel(lab, "papers")
 
 
 @pytest.fixture

@@ -28,12 +28,12 @@ from bot.views import (
     Notice,
     PaperCard,
     Quiet,
-    Reason,
     Row,
     Span,
     View,
     text,
 )
+from tests import sample_card
 from tests.discord_reader import DiscordReader, Shown, clickables, parse
 from tests.discord_rules import message_problems
 from tests.discord_state import COMPONENTS_V2, walk
@@ -48,24 +48,16 @@ KEY = "0123456789abcdef01234567"
 VERBS = ("save", "similar", "why", "show", "dislike", "share")
 LINK = paper_link("arxiv:2606.20622")
 
-PAPER = Paper(
-    "arxiv:2606.20622",
-    "Draft and Verify: Speculative Decoding at Scale",
-    authors=("Ada Lovelace", "Yejin Choi", "Mary Shelley", "Emmy Noether"),
-    categories=("cs.CL", "cs.LG"),
-    published=datetime(2026, 6, 20, 17, 0, tzinfo=UTC),
-    upvotes=41,
+PAPER = replace(
+    sample_card.PAPER,
+    authors=sample_card.PAPER.authors[:4],
     discussion=1,
-    code="https://github.com/ada/engine/tree/main",
-    stars=1312,
     project="https://github.com/ada/pages",
     submitter="ann",
 )
-CARD = PaperCard(
-    PAPER,
-    42.1,
-    (Reason('"speculative decoding" in title', 31.0), Reason("41 upvotes", 11.1)),
-    gist=text(Span("Speculative decoding", strong=True), " makes them fast."),
+CARD = replace(
+    sample_card.CARD,
+    paper=PAPER,
     title=text("Draft and Verify: ", Span("Speculative Decoding", strong=True), " at Scale"),
     notes=(text("Posted here on ", Span("then", when=SLOT), "."),),
     actions=tuple(Action(verb.capitalize(), f"{verb} 2606.20622") for verb in VERBS),

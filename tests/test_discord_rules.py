@@ -10,10 +10,12 @@ import discord
 import pytest
 from discord.http import Route
 
-from tests import discord_rules as rules
+from tests import discord_fixtures as fixtures, discord_rules as rules
 from tests.discord_description import DESCRIPTION
 from tests.discord_server import Channel, DiscordServer, Guild, Kind, Rates
-from tests.discord_small_bot import logged_in, serving
+from tests.discord_small_bot import serving
+
+lab, papers, client = fixtures.lab, fixtures.papers, fixtures.client
 
 Json = dict[str, Any]
 V2 = 1 << 15
@@ -26,22 +28,6 @@ described = pytest.mark.skipif(not DESCRIPTION.here, reason="Discord's API descr
 async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordServer]:
     async with serving(monkeypatch, rates=Rates.generous()) as server:
         yield server
-
-
-@pytest.fixture
-def lab(server: DiscordServer) -> Guild:
-    return server.add_guild("Lab")
-
-
-@pytest.fixture
-def papers(server: DiscordServer, lab: Guild) -> Channel:
-    return server.add_channel(lab, "papers")
-
-
-@pytest.fixture
-async def client(server: DiscordServer) -> AsyncIterator[discord.Client]:
-    async with logged_in(server) as client:
-        yield client
 
 
 async def ask(

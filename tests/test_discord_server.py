@@ -3,58 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import aiohttp
 import discord
 import pytest
 
-from tests.discord_server import (
-    Channel,
-    DiscordServer,
-    Fault,
-    Guild,
-    Rate,
-    Rates,
-    User,
-)
-from tests.discord_small_bot import Hands, code_of, logged_in, serving, text
+from tests import discord_fixtures as fixtures
+from tests.discord_server import Channel, DiscordServer, Fault, Guild, Rate
+from tests.discord_small_bot import Hands, code_of, text
+
+clock, server, lab = fixtures.clock, fixtures.server, fixtures.lab
+papers, ann, client = fixtures.papers, fixtures.ann, fixtures.client
 
 POST = "POST /channels/{channel_id}/messages"
-
-
-@pytest.fixture
-def clock() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
-async def server(clock: Hands, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordServer]:
-    async with serving(monkeypatch, clock=clock, rates=Rates.generous()) as server:
-        yield server
-
-
-@pytest.fixture
-def lab(server: DiscordServer) -> Guild:
-    return server.add_guild("Lab")
-
-
-@pytest.fixture
-def papers(server: DiscordServer, lab: Guild) -> Channel:
-    return server.add_channel(lab, "papers")
-
-
-@pytest.fixture
-def ann(server: DiscordServer, lab: Guild) -> User:
-    user = server.add_user("ann")
-    server.join(lab, user)
-    return user
-
-
-@pytest.fixture
-async def client(server: DiscordServer) -> AsyncIterator[discord.Client]:
-    async with logged_in(server) as client:
-        yield client
 
 
 async def test_discord_py_waits_before_a_bucket_is_empty(

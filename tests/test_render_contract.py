@@ -29,7 +29,7 @@ from bot.views import (
 )
 from tests.discord_reader import DiscordReader
 from tests.hostile_views import HOSTILE, LAYOUTS, VIEWS
-from tests.reading import Reader, Reading, letters
+from tests.reading import Reader, Reading, cards_of, letters, texts_of
 from tests.slack_reader import SlackReader
 from tests.terminal_reader import TerminalReader
 
@@ -250,28 +250,6 @@ def links_of(paper: Paper) -> list[str]:
 def possible_links(paper: Paper) -> list[str]:
     discussion = discussion_link(paper.id)
     return [discussion.url] if discussion else []
-
-
-def cards_of(view: View) -> tuple[PaperCard, ...]:
-    return () if isinstance(view, Form | Document) else view.cards
-
-
-def texts_of(view: View) -> Iterator[Text]:
-    for card in cards_of(view):
-        yield from (card.gist, card.abstract, *card.notes)
-    match view:
-        case Digest():
-            yield from (view.heading, *view.notes)
-        case Listing():
-            yield from (view.title, *view.intro, *view.notes)
-            for row in view.rows:
-                yield from (row.lead, row.body, *row.details)
-        case Notice():
-            yield from (view.message, *view.hints)
-        case Form():
-            yield from view.notes
-        case Document():
-            pass
 
 
 def actions_of(view: View) -> Iterator[Action]:

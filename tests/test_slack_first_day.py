@@ -8,42 +8,42 @@ from datetime import UTC, datetime, timedelta
 
 from bot.ports import State
 from tests.fake_installations import MemoryInstallations
-from tests.slack_server import View
-from tests.slack_world import SlackWorld, said, shown, slack_world, told
-from tests.test_slack_oauth import PUBLIC, Browser
+from tests.slack_server import User, View
+from tests.slack_world import PUBLIC_URL, SlackWorld, said, shown, slack_world, told
+from tests.test_slack_oauth import Browser
 from tests.world import paper
 
 TITLE = "Rivers of the north"
 
 
-async def top(w: SlackWorld, user: object) -> View:
+async def top(w: SlackWorld, user: User) -> View:
     """The modal on top, filled."""
     await w.idle()
-    return w.slack.views(user)[-1]  # type: ignore[arg-type]
+    return w.slack.views(user)[-1]
 
 
 async def test_the_first_day() -> None:
     installations = MemoryInstallations()
     async with slack_world(http=True, installations=installations) as w:
         slack, now = w.slack, w.world.now
-        acme = slack.add_workspace("beta", None)
-        boss = slack.add_user("boss", "admin", team=acme, tz="Europe/Berlin")
-        ann = slack.add_user("ann", team=acme, tz="Europe/Berlin")
+        beta = slack.add_workspace("beta", None)
+        boss = slack.add_user("boss", "admin", team=beta, tz="Europe/Berlin")
+        ann = slack.add_user("ann", team=beta, tz="Europe/Berlin")
         papers = [paper(n, f"{TITLE}, part {n}", "Water and stones.") for n in range(100, 104)]
         await w.world.listed(*papers, on=now.date() - timedelta(days=1))
 
         # An admin adds it.
         browser = Browser(str(slack.http).removesuffix("/slack/events"))
-        slack.app.redirect_uris = (f"{PUBLIC}/slack/oauth_redirect",)
+        slack.app.redirect_uris = (f"{PUBLIC_URL}/slack/oauth_redirect",)
         await browser.open("/slack/install")
-        back = slack.approve(browser.link, boss).removeprefix(PUBLIC)
+        back = slack.approve(browser.link, boss).removeprefix(PUBLIC_URL)
         assert await browser.open(back) == 200
         await w.idle()
         assert "/invite @Paperboy" in shown(slack.posts(slack.im(boss))[-1])
 
         # Ann invites it and presses its first button.
-        lab = slack.add_channel("lab", boss, ann, team=acme, bot=False)
-        await slack.event("member_joined_channel", lab, acme.bot, fields={"inviter": ann.id})
+        lab = slack.add_channel("lab", boss, ann, team=beta, bot=False)
+        await slack.event("member_joined_channel", lab, beta.bot, fields={"inviter": ann.id})
         await w.idle()
         [welcome] = slack.ephemerals(lab, ann)
         await slack.click(ann, welcome, "Subscribe")
@@ -107,11 +107,11 @@ async def test_the_first_day() -> None:
         assert f"{TITLE}, the sequel" in shown(home)
 
         # The admin takes it out: the token is gone at once, the settings stay for a month.
-        await slack.event("app_uninstalled", team=acme)
+        await slack.event("app_uninstalled", team=beta)
         await w.idle()
         assert await installations.all() == []
         assert w.platform.served() == frozenset()
-        assert await w.departed() == [acme.id]
+        assert await w.departed() == [beta.id]
         assert (await w.settings(lab)).subscriptions
         w.world.now += timedelta(days=31)
         await w.service.keep_house()

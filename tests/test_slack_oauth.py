@@ -15,7 +15,7 @@ import pytest
 from adapters.slack.manifest import SCOPES
 from tests.fake_installations import MemoryInstallations
 from tests.slack_server import Fault, User
-from tests.slack_world import SlackWorld, lab_of, said, shown, slack_world
+from tests.slack_world import PUBLIC_URL, SlackWorld, lab_of, said, shown, slack_world
 
 MINUTES = timedelta(minutes=1)
 
@@ -75,12 +75,9 @@ async def office() -> AsyncIterator[Office]:
     async with slack_world(http=True, installations=installations) as w:
         assert w.slack.http is not None
         root = w.slack.http.removesuffix("/slack/events")
-        w.slack.app.redirect_uris = (f"{PUBLIC}/slack/oauth_redirect",)
+        w.slack.app.redirect_uris = (f"{PUBLIC_URL}/slack/oauth_redirect",)
         boss = w.slack.add_user("boss", "admin", team=w.slack.add_workspace("beta", None))
         yield Office(w, installations, boss, Browser(root), root)
-
-
-PUBLIC = "http://127.0.0.1:3000"
 
 
 async def test_the_page_tells_what_is_asked_for_and_why(office: Office) -> None:

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from adapters.slack.manifest import SCOPES
 from adapters.slack.publisher import EVENT_TYPE
 from bot.delivery import SETTLE
 from bot.errors import ChannelGone, HistoryUnreadable, Later, Unknown
 from bot.model import Channel as Settings, ChannelRef, Paper
 from bot.ports import Delivery, Post, State
 from bot.views import Digest, Notice, PaperCard, text
-from tests.slack_server import SCOPES, Channel, Fault, Message
+from tests.slack_server import Channel, Fault, Message
 from tests.slack_world import SlackWorld, lab_of, shown, slack_world
 from tests.world import paper
 
@@ -99,7 +100,8 @@ async def test_in_a_thread_each_paper_answers_to_the_first_post() -> None:
         replies = w.slack.thread(parent)
         assert parent.thread_ts in (None, parent.ts)
         assert len(replies) == len(PAPERS)
-        assert [each.title in shown(reply) for each, reply in zip(PAPERS, replies, strict=True)]
+        for each, reply in zip(PAPERS, replies, strict=True):
+            assert each.title in shown(reply)
         assert w.slack.dislikes == []
 
 
@@ -220,8 +222,7 @@ async def test_a_history_that_is_not_read_whole_is_no_history(
 
 
 async def test_without_the_right_to_read_a_doubtful_post_is_held_and_not_sent_again() -> None:
-    scopes = SCOPES - {"channels:history"}
-    async with slack_world(scopes=scopes) as w:
+    async with slack_world(scopes=SCOPES.keys() - {"channels:history"}) as w:
         _, lab = await lab_of(w)
         await planned(w, lab, *PAPERS)
         w.slack.fault("chat.postMessage", Fault.reset(after_effect=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -34,7 +34,7 @@ from bot.views import (
     named,
     text,
 )
-from tests import slack_rules
+from tests import sample_card, slack_fields, slack_rules
 from tests.hostile_views import LISTINGS, VIEWS
 from tests.pictures import slack_page, slack_scenes
 from tests.reading import Reading, letters
@@ -43,24 +43,14 @@ from tests.slack_reader import SlackReader, read_view
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SLOT = datetime(2026, 6, 22, 9, 0, tzinfo=ZoneInfo("Europe/Berlin"))
 HERE = ChannelRef("slack", "T1", "C024BE91L")
-PAPER = Paper(
-    "arxiv:2606.20622",
-    "Draft & Verify: Speculative Decoding at Scale",
-    authors=("Ada Lovelace", "Yejin Choi", "Mary Shelley", "Emmy Noether", "Maryam Mirzakhani"),
-    categories=("cs.CL", "cs.LG"),
-    published=datetime(2026, 6, 20, 17, 0, tzinfo=UTC),
-    upvotes=41,
-    discussion=5,
-    code="https://github.com/ada/engine/tree/main?tab=readme",
-    stars=1312,
+PAPER = replace(
+    sample_card.PAPER,
+    title="Draft & Verify: Speculative Decoding at Scale",
     project="https://ada.github.io/draft/",
-    submitter="akhaliq",
 )
-CARD = PaperCard(
-    PAPER,
-    42.1,
-    (Reason('"speculative decoding" in title', 31.0), Reason("41 upvotes", 11.1)),
-    gist=text(Span("Speculative decoding", strong=True), " makes them fast."),
+CARD = replace(
+    sample_card.CARD,
+    paper=PAPER,
     actions=(
         Action("Save", "save 2606.20622"),
         Action("Similar", "similar 2606.20622"),
@@ -559,22 +549,7 @@ def modal(form: Form, *notes: Text) -> dict[str, Any]:
 
 def submitted(view: dict[str, Any]) -> dict[str, Any]:
     """As Slack sends it where nobody changes anything."""
-    values: dict[str, dict[str, Any]] = {}
-    for block in view["blocks"]:
-        if block["type"] == "input":
-            element = block["element"]
-            state: dict[str, Any] = {"type": element["type"]}
-            match element["type"]:
-                case "plain_text_input":
-                    state["value"] = element.get("initial_value")
-                case "timepicker":
-                    state["selected_time"] = element.get("initial_time")
-                case "checkboxes" | "multi_static_select":
-                    state["selected_options"] = element.get("initial_options", [])
-                case _:
-                    state["selected_option"] = element.get("initial_option")
-            values[block["block_id"]] = {element["action_id"]: state}
-    return {**view, "state": {"values": values}}
+    return {**view, "state": {"values": slack_fields.state(view["blocks"], {})}}
 
 
 def test_a_form_is_a_modal_with_a_question_a_field() -> None:

@@ -8,7 +8,6 @@ import json
 import os
 import pty
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -38,10 +37,11 @@ from bot.views import (
     Reason,
     Row,
     Span,
-    Text,
     View,
     text,
 )
+from tests import sample_card
+from tests.reading import cards_of, letters, texts_of
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SLOT = datetime(2026, 6, 22, 9, 0, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -60,29 +60,12 @@ def shown(view: View, look: str, width: int = 80) -> str:
     return file.getvalue()
 
 
-def letters(value: str) -> str:
-    """What has to come through whatever is wrapped, folded or cleaned away."""
-    return "".join(c for c in value if c.isalnum())
-
-
-PAPER = Paper(
-    "arxiv:2606.20622",
-    "Draft and Verify: Speculative Decoding at Scale",
-    "Large models are slow. Speculative decoding makes them fast.",
-    ("Ada Lovelace", "Yejin Choi", "Mary Shelley", "Emmy Noether", "Maryam Mirzakhani"),
-    ("cs.CL", "cs.LG"),
-    published=datetime(2026, 6, 20, 17, 0, tzinfo=UTC),
-    upvotes=41,
-    discussion=5,
-    code="https://github.com/ada/engine/tree/main?tab=readme",
-    stars=1312,
-    submitter="akhaliq",
+PAPER = replace(
+    sample_card.PAPER, abstract="Large models are slow. Speculative decoding makes them fast."
 )
-CARD = PaperCard(
-    PAPER,
-    42.1,
-    (Reason('"speculative decoding" in title', 31.0), Reason("41 upvotes", 11.1)),
-    gist=text(Span("Speculative decoding", strong=True), " makes them fast."),
+CARD = replace(
+    sample_card.CARD,
+    paper=PAPER,
     actions=(
         Action("Save", "save arxiv:2606.20622"),
         Action("Less like this", "dislike arxiv:2606.20622"),
@@ -608,28 +591,6 @@ WIDTHS = st.sampled_from([1, 20, 80, 200])
 
 def hosts(output: str) -> set[str]:
     return {urlsplit(address).hostname or "" for address in ADDRESS.findall(output)}
-
-
-def cards_of(view: View) -> tuple[PaperCard, ...]:
-    return () if isinstance(view, Form | Document) else view.cards
-
-
-def texts_of(view: View) -> Iterator[Text]:
-    for card in cards_of(view):
-        yield from (card.gist, card.abstract, *card.notes)
-    match view:
-        case Digest():
-            yield from (view.heading, *view.notes)
-        case Listing():
-            yield from (view.title, *view.intro, *view.notes)
-            for row in view.rows:
-                yield from (row.lead, row.body, *row.details)
-        case Notice():
-            yield from (view.message, *view.hints)
-        case Form():
-            yield from view.notes
-        case Document():
-            yield (Span(view.content),)
 
 
 @pytest.mark.parametrize("look", ["color", "plain", "pipe"])
