@@ -127,13 +127,11 @@ class Gateway:
         self.acks = True
         self.pace = 5.0
         self.shards = 1
-        self.needs_shards = False
         self.max_concurrency = 1
         self.starts_left = 1000
         self.identified: list[Identified] = []
         self.resumed: list[Json] = []
         self.heartbeats: list[int | None] = []
-        self.closed_by_bot: list[int | None] = []
         self.opened: list[str] = []
         self.connections: list[Connection] = []
         self.sessions: dict[str, Session] = {}
@@ -253,9 +251,7 @@ class Gateway:
         """A session ends when the bot closes with 1000 or 1001, not when its line breaks."""
         if connection.closing:
             return
-        code = connection.socket.close_code
-        self.closed_by_bot.append(code)
-        if code in (1000, 1001) and connection.session is not None:
+        if connection.socket.close_code in (1000, 1001) and connection.session is not None:
             self.sessions.pop(connection.session.id, None)
 
     def _received(self, connection: Connection, text: str) -> None:
@@ -306,8 +302,6 @@ class Gateway:
             return connection.close(4004)
         if len(shard) != 2 or not 0 <= shard[0] < shard[1]:
             return connection.close(4010)
-        if self.needs_shards and shard[1] < self.shards:
-            return connection.close(4011)
         if intents & ~KNOWN_INTENTS:
             return connection.close(4013)
         if intents & ~self.allowed_intents:

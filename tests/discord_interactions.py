@@ -78,7 +78,6 @@ class Exchange:
     answered_after: float | None = None
     original: Message | None = None
     followups: list[Message] = field(default_factory=list)
-    edits: int = 0
     modal: Modal | None = None
     choices: list[Json] = field(default_factory=list)
     files_sent: list[bytes] = field(default_factory=list)
@@ -258,7 +257,6 @@ def _fill(world: World, asked: Exchange, found: Message, body: Json, request: Re
     was_loading = bool(found.flags & LOADING)
     change_message(world, found, body, request.files)
     found.flags &= ~LOADING
-    asked.edits += 1
     asked.files_sent += [file.data for file in request.files]
     if was_loading:
         world.ping(found, body.get("allowed_mentions"))

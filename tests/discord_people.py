@@ -31,7 +31,7 @@ from tests.discord_world import World
 
 IN_GUILD, IN_BOT_DM = 0, 1  # contexts
 STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE, MENTIONABLE, NUMBER, ATTACHMENT = range(3, 12)
-CHECKBOX_GROUP, CHECKBOX, RADIO, UPLOAD = 22, 23, 21, 19
+CHECKBOX_GROUP, CHECKBOX, RADIO = 22, 23, 21
 Value = str | int | float | bool | User | Channel | Role | File
 
 

@@ -99,7 +99,7 @@ def application(world: World, request: Request) -> Answer:
     return 200, {
         "id": world.bot.id, "name": world.bot.name, "icon": None, "description": "",
         "type": None, "verify_key": "0" * 64, "flags": 0, "flags_new": "0", "redirect_uris": [],
-        "interactions_endpoint_url": None, "role_connections_verification_url": None,
+        "interactions_endpoint_url": world.interactions_url, "role_connections_verification_url": None,
         "owner": owner.json(), "approximate_guild_count": len(world.guilds), "team": None,
         "approximate_user_install_count": 0, "approximate_user_authorization_count": 0,
         "explicit_content_filter": 0, "eligible_oauth2_scopes": [], "bot_public": True,

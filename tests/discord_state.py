@@ -296,6 +296,12 @@ class Channel(Thing):
     def tag(self, name: str) -> Tag:
         return next(tag for tag in self.tags if tag.name == name)
 
+    @property
+    def archive_time(self) -> datetime:
+        """Of a thread: when it was last archived or opened again, at first when it was made."""
+        assert self.created_at is not None
+        return self.archive_changed_at or self.created_at
+
     def json(self) -> Json:
         last = max((m.id for m in self.messages.values() if not m.ephemeral), key=int, default=None)
         made: Json = {"id": self.id, "type": int(self.kind), "flags": self.flags}
@@ -309,17 +315,14 @@ class Channel(Thing):
         if self.is_thread:
             assert self.owner is not None
             assert self.created_at is not None
-            created, changed = (
-                self.created_at.isoformat(),
-                self.archive_changed_at or self.created_at,
-            )
+            created = self.created_at.isoformat()
             sent = [message for message in self.messages.values() if not message.ephemeral]
             return made | {
                 "owner_id": self.owner.id, "applied_tags": list(self.applied_tags),
                 "message_count": len(self.shown), "total_message_sent": len(sent),
                 "member_count": len(self.members),
                 "thread_metadata": {
-                    "archived": self.archived, "archive_timestamp": changed.isoformat(), "locked": self.locked,
+                    "archived": self.archived, "archive_timestamp": self.archive_time.isoformat(), "locked": self.locked,
                     "auto_archive_duration": self.archive_after, "create_timestamp": created,
                 },
             }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 from tests import discord_rules as rules
@@ -107,11 +108,17 @@ def tags_of(world: World, forum: Channel, wanted: Iterable[Any]) -> list[str]:
 
 @route("GET /channels/{channel_id}/threads/archived/public")
 def archived_threads(world: World, request: Request) -> Answer:
+    """Those that were archived last come first; in pages."""
     found = channel_of(world, request, P.READ_MESSAGE_HISTORY)
     assert found.guild is not None
     threads = [t for t in found.guild.threads.values() if t.parent is found and t.archived]
-    members = [t.member_json(world.bot) for t in threads if world.bot.id in t.members]
-    return 200, {"threads": [t.json() for t in threads], "members": members, "has_more": False}
+    if before := request.query.get("before"):
+        threads = [t for t in threads if t.archive_time < datetime.fromisoformat(before)]
+    threads.sort(key=lambda thread: thread.archive_time, reverse=True)
+    page = threads[: int(request.query.get("limit", 50))]
+    members = [t.member_json(world.bot) for t in page if world.bot.id in t.members]
+    shown, has_more = [t.json() for t in page], len(page) < len(threads)
+    return 200, {"threads": shown, "members": members, "has_more": has_more}
 
 
 @route("GET /channels/{channel_id}/thread-members")

@@ -100,6 +100,7 @@ class World:
         self.dislikes: list[Dislike] = []
         self.files: dict[str, bytes] = {}  # attachments, by the path of their address
         self.url = ""
+        self.interactions_url: str | None = None  # where interactions go instead of the gateway
 
     def emit(self, event: str, data: Json, guild: Guild | None = None) -> None:
         """Tell the bot; overridden by what has a gateway."""

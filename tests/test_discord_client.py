@@ -114,6 +114,17 @@ async def test_the_check_tells_what_is_wrong() -> None:
     assert "within reach" in away[0][2]
 
 
+async def test_the_check_tells_of_an_address_that_interactions_go_to_instead() -> None:
+    async with discord_bot(started=False) as bot:
+        bot.server.interactions_url = "https://example.org/interactions"
+
+        found = await examine(bot.server.api_url, bot.server.token, None, lambda: NOW)
+
+    assert any(
+        not well and "an Interactions Endpoint URL is set" in said for _, well, said in found
+    )
+
+
 # Requests
 
 
@@ -152,6 +163,24 @@ async def test_a_limit_is_kept_without_asking_again(
     assert len(asked) == 2
 
 
+@pytest.mark.parametrize("for_all", [True, False])
+async def test_a_limit_is_kept_by_those_it_is_for(for_all: bool) -> None:
+    async def answer(request: web.Request) -> web.Response:
+        limited = {"retry_after": 2.5, "global": for_all}
+        return web.json_response(limited, status=429 if request.path == "/channels/1" else 200)
+
+    async with serve("127.0.0.1", 0, [web.get("/{any:.*}", answer)]) as url:
+        rest = Rest(url, "token", lambda: NOW)
+        with pytest.raises(Later):
+            await rest.request("GET", "/channels/1")
+        if for_all:
+            with pytest.raises(Later):
+                await rest.request("GET", "/channels/2")
+        else:
+            assert await rest.request("GET", "/channels/2")
+        await rest.aclose()
+
+
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
@@ -171,15 +200,20 @@ async def test_a_limit_is_kept_without_asking_again(
 async def test_only_discord_itself_refuses_and_all_else_is_undecided(
     status: int, body: str, error: type[Exception]
 ) -> None:
+    asked: list[str] = []
+
     async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
         headers = {"Location": "/elsewhere"} if status in (301, 302) else {}
         return web.Response(status=status, headers=headers, text=body)
 
-    async with serve("127.0.0.1", 0, [web.post("/{any:.*}", answer)]) as url:
+    async with serve("127.0.0.1", 0, [web.route("*", "/{any:.*}", answer)]) as url:
         rest = Rest(url, "token", lambda: NOW)
         with pytest.raises(error):
             await rest.request("POST", "/channels/1/messages", {})
         await rest.aclose()
+
+    assert asked == ["/channels/1/messages"]
 
 
 async def test_without_a_connection_nothing_was_done() -> None:

@@ -6,16 +6,20 @@ import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+import discord
 import pytest
 
 from adapters.discord import permissions
+from adapters.discord.commands import tree
 from adapters.discord.registration import EVERYWHERE, described
 from adapters.discord.sentences import native
 from adapters.discord.translations import WORDS
 from bot.commands import VERBS
+from bot.model import ChannelRef
 from tests.discord_bot import PAPERS, TODAYS, DiscordBot, discord_bot, read
 from tests.discord_description import DESCRIPTION
 from tests.discord_server import CannotDo, Channel, Fault, File, Kind, P
+from tests.discord_state import walk
 from tests.world import paper
 
 Json = dict[str, Any]
@@ -83,10 +87,6 @@ async def test_discord_takes_the_commands_as_they_are_described(bot: DiscordBot)
 async def test_other_languages_need_nothing_but_their_words(
     bot: DiscordBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import discord
-
-    from adapters.discord.commands import tree
-
     german = {discord.Locale.german: {"papers": "artikel", "what can be asked": "was geht"}}
     monkeypatch.setattr("adapters.discord.translations.WORDS", {**WORDS, **german})
     made = tree(
@@ -483,6 +483,24 @@ async def test_options_are_completed(
     assert [choice["value"] for choice in offered.choices][: len(expected) or 1] == expected
 
 
+async def test_the_last_digest_is_read_once_a_minute_while_somebody_types(
+    bot: DiscordBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_at = []
+    last = bot.world.ledger.last
+
+    async def noted(ref: ChannelRef) -> Any:
+        read_at.append(bot.world.now)
+        return await last(ref)
+
+    monkeypatch.setattr(bot.world.ledger, "last", noted)
+    for seconds in (0, 30, 31):
+        bot.pass_time(seconds=seconds)
+        await bot.server.autocomplete(bot.ann, bot.papers, "papers why", "paper", "2")
+
+    assert len(read_at) == 2
+
+
 async def test_completion_goes_on_with_names_and_keys_that_are_too_long(bot: DiscordBot) -> None:
     long = paper(900, "Graphs " + "and more graphs " * 30)
     await bot.world.listed(long)
@@ -573,13 +591,6 @@ async def test_buttons_and_menus_of_an_earlier_process_work(bot: DiscordBot) -> 
         await again.aclose()
 
 
-def walk(components: list[Json]) -> Iterator[Json]:
-    for component in components:
-        yield component
-        yield from walk(component.get("components", []))
-        yield from walk([component["accessory"]] if "accessory" in component else [])
-
-
 async def test_the_menu_of_a_message_tells_about_its_papers(bot: DiscordBot) -> None:
     one = bot.server.write(bot.bob, bot.papers, "Seen this? <https://arxiv.org/abs/2611.00001v2>!")
     two = bot.server.write(
@@ -617,6 +628,18 @@ async def test_an_export_is_a_file(bot: DiscordBot) -> None:
     (content,) = exported.files_sent
     assert b"Speculative decoding" in content
     assert exported.private
+
+
+async def test_a_file_that_is_too_large_for_discord_is_told(
+    bot: DiscordBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.discord_rules.LARGEST_FILE", 100)
+    await bot.ask("papers save", by=bot.bob, paper="2611.00001")
+
+    exported = await bot.ask("papers export", by=bot.bob, format="bibtex")
+
+    assert "Discord takes 100 in one file here" in read(exported.text)
+    assert exported.files_sent == []
 
 
 async def test_settings_go_out_and_come_back_as_a_file(bot: DiscordBot) -> None:

@@ -273,7 +273,6 @@ async def test_threads_that_cannot_be_listed_resend_nothing(
 )
 async def test_a_history_that_does_not_come_resends_nothing(bot: DiscordBot, fault: Fault) -> None:
     bot.server.fault(MESSAGES, Fault.reset(after_effect=True))
-    bot.server.nonces.clear()
     await digest_now(bot, bot.papers)
     bot.server.fault(HISTORY, fault)
 

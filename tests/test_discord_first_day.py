@@ -81,6 +81,7 @@ async def test_a_server_from_the_invitation_to_the_goodbye() -> None:
         await bot.known()
         resumed = await bot.ask("papers-admin resume")
         assert "I post here again" in read(resumed.text)
+        assert await world.people.departed(world.now) == []
         assert server.dislikes == []
 
 

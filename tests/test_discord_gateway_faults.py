@@ -182,6 +182,25 @@ async def test_who_was_removed_while_it_was_away_hears_of_it_at_the_next_start()
         assert await bot.world.people.departed(bot.world.now) == [("discord", bot.lab.id)]
 
 
+async def test_who_was_asked_back_while_it_was_away_has_departed_no_more() -> None:
+    async with discord_bot() as bot:
+        await bot.world.listed(*PAPERS)
+        await bot.ask("papers-admin subscribe", query="graphs")
+        bot.server.gateway.pace = 0.0
+        bot.server.kick(bot.lab)
+        await bot.known()
+        bot.pass_time(days=1)
+        assert await bot.world.people.departed(bot.world.now) == [("discord", bot.lab.id)]
+        bot.server.gateway.forget()
+        bot.server.invite(bot.lab)
+        bot.server.gateway.drop()
+
+        await connected_again(bot, 1)
+        async with asyncio.timeout(5):
+            while await bot.world.people.departed(bot.world.now):  # noqa: ASYNC110
+                await asyncio.sleep(0)
+
+
 async def test_an_outage_of_a_server_is_no_farewell() -> None:
     async with discord_bot() as bot:
         await bot.world.listed(*PAPERS)
@@ -255,6 +274,15 @@ async def test_as_many_shards_are_opened_as_discord_recommends() -> None:
     async with discord_bot(server=server) as bot:
         assert {each.shard for each in server.gateway.identified} == {(0, 2), (1, 2)}
         await works(bot)
+
+
+async def test_the_longer_it_fails_the_longer_it_waits() -> None:
+    async with discord_bot(started=False) as bot:
+        bot.server.fault("GET /gateway/bot", Fault.status(503), times=7)
+
+        await bot.start()
+
+        assert bot.slept == [10, 20, 40, 60, 60, 60]  # the first one fails at once, in ``start``
 
 
 async def test_when_the_connections_of_a_day_are_used_up_it_waits() -> None:

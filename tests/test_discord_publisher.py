@@ -21,7 +21,6 @@ from tests.discord_state import REQUIRE_TAG
 from tests.world import NOW, paper
 
 MESSAGES = "POST /channels/{channel_id}/messages"
-THREADS = "POST /channels/{channel_id}/threads"
 HISTORY = "GET /channels/{channel_id}/messages"
 
 
@@ -280,6 +279,40 @@ async def test_a_second_post_of_a_forum_that_is_taken_back_is_put_away(
     left, away = bot.server.threads(forum)
     assert (left.id, left.archived, len(bot.server.messages(left))) == (one.split("/")[0], False, 1)
     assert (away.archived, bot.server.messages(away)) == (True, [])
+
+
+async def test_a_post_of_somebody_else_that_is_called_so_is_left_alone(
+    bot: DiscordBot, forum: Channel
+) -> None:
+    theirs = bot.server.add_thread(forum, "Monday 23 November 2026", by=bot.ann)
+    await bot.known()
+
+    await publish(bot, forum, digest(bot))
+
+    assert bot.server.messages(theirs) == []
+    assert len(bot.server.threads(forum)) == 2
+
+
+async def test_archived_posts_of_a_forum_are_looked_through_in_pages(
+    bot: DiscordBot, forum: Channel
+) -> None:
+    for number in range(120):
+        old = bot.server.add_thread(forum, f"old {number}", by=bot.ann)
+        bot.server.change_channel(old, archived=True)
+        bot.pass_time(seconds=1)
+    bot.pass_time(minutes=10)
+    since, (ref, post, key) = bot.world.now - timedelta(minutes=5), first(bot, forum)
+    made = await bot.publisher.publish(ref, post, key, None)
+    (own,) = (t for t in bot.server.threads(forum) if t.owner is bot.server.bot)
+    bot.server.change_channel(own, archived=True)
+    for number in range(230):
+        bot.pass_time(seconds=1)
+        new = bot.server.add_thread(forum, f"new {number}", by=bot.ann)
+        bot.server.change_channel(new, archived=True)
+
+    assert await bot.publisher.find(ref, post, key, None, since) == [made]
+    archive = bot.server.sent("GET /channels/{channel_id}/threads/archived/public")
+    assert len(archive) == 3  # of four: the last one is older than the post
 
 
 # What is in the way

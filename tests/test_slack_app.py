@@ -11,11 +11,15 @@ from datetime import timedelta
 import pytest
 
 from adapters.slack import app as slack_app
+from adapters.slack.api import proxy_of
 from adapters.slack.app import Credentials
+from adapters.slack.names import with_names
+from adapters.slack.workspace import Asker
 from bot import query
 from bot.errors import PaperboyError
 from bot.model import Channel as Settings, ChannelRef, Paper, Subscription
 from bot.query import Query
+from bot.views import Notice, Span, plain, text
 from tests.slack_server import Fault, SlackServer
 from tests.slack_world import (
     credentials,
@@ -91,6 +95,17 @@ async def test_people_are_named_by_mention_and_kept_by_id() -> None:
         assert "ann,bert,eve" in shown(again)
         assert "set unfurl:off" in shown(form)
         assert "who:@ann,@bob. Now: ann,bert,eve" in shown(form)
+
+
+async def test_what_is_to_be_typed_again_keeps_the_id() -> None:
+    async with slack_world() as w:
+        ann, lab = await lab_of(w)
+        notice = Notice(text(f"@{ann.id} may. ", Span(f"set who:@{ann.id}", code=True)))
+
+        view = await with_names(notice, Asker(lab.team, ann.id), w.platform._workspaces)
+
+        assert isinstance(view, Notice)
+        assert plain(view.message) == f"ann may. set who:@{ann.id}"
 
 
 async def test_a_name_that_slack_did_not_resolve_is_refused() -> None:
@@ -361,6 +376,30 @@ async def test_a_list_of_all_channels_holds_those_that_the_asker_is_in() -> None
         assert "takeover" not in shown(answer)
 
 
+async def test_a_list_of_all_channels_knows_of_more_than_slack_tells_at_once() -> None:
+    async with slack_world() as w:
+        ann, _ = await lab_of(w)
+        channels = [w.slack.add_channel(f"c{n}", ann) for n in range(201)]
+        await said(w, ann, channels[-1], "subscribe graphs")
+
+        answer = await said(w, ann, w.slack.im(ann), "list all")
+
+        assert "graphs" in shown(answer)
+        assert len(w.slack.called("users.conversations")) == 2
+
+
+@pytest.mark.parametrize("fault", [Fault.ratelimited(2), Fault.http(500)], ids=["429", "500"])
+async def test_what_slack_did_not_tell_at_once_is_asked_once_more(fault: Fault) -> None:
+    async with slack_world() as w:
+        ann, lab = await lab_of(w)
+        w.slack.fault("users.info", fault)
+
+        answer = await said(w, ann, lab, "subscribe graphs")
+
+        assert "Subscribed" in shown(answer)
+        assert len(w.slack.called("users.info")) == 2
+
+
 async def test_where_slack_does_not_tell_who_is_where_a_list_of_all_channels_says_so() -> None:
     async with slack_world() as w:
         ann, lab = await lab_of(w)
@@ -397,6 +436,17 @@ async def test_slacks_own_variables_change_nothing(monkeypatch: pytest.MonkeyPat
             w.slack.token, w.slack.app_token,
         }  # fmt: skip
     assert os.environ["SLACK_CLIENT_ID"] == "xoxb-leaked-CLIENT_ID"
+
+
+def test_the_proxy_of_the_environment_is_used_but_for_its_exceptions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("https_proxy", "http://proxy.example.org:3128")
+    monkeypatch.setenv("no_proxy", "direct.example.org")
+
+    assert proxy_of("https://slack.example.org/api/") == "http://proxy.example.org:3128"
+    assert proxy_of("https://direct.example.org/api/") is None
+    assert proxy_of("https://127.0.0.1:8080/api/") is None
 
 
 async def test_a_connection_that_ends_is_made_anew() -> None:

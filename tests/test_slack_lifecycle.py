@@ -10,7 +10,7 @@ import pytest
 
 from bot.ports import Installation
 from tests.fake_installations import MemoryInstallations
-from tests.slack_server import Channel, User
+from tests.slack_server import Channel, Fault, User
 from tests.slack_world import (
     SlackWorld,
     credentials,
@@ -65,6 +65,7 @@ async def test_when_somebody_else_leaves_or_a_channel_is_renamed_nothing_changes
     async with slack_world() as w:
         ann, lab = await owned(w)
         bob = w.slack.state.users[lab.members[0]]
+        w.slack.app.events |= {"channel_rename"}
 
         await w.slack.event("member_left_channel", lab, bob)
         await w.slack.event("channel_rename", lab, ann, name="laboratory")
@@ -96,7 +97,6 @@ async def test_a_private_channel_that_is_shared_goes_on_under_its_new_id() -> No
 async def test_a_removal_is_known_by_either_of_its_names() -> None:
     async with slack_world() as w:
         _, lab = await owned(w)
-        w.slack.app.events |= {"channel_left"}
 
         await w.slack.event("channel_left", fields={"channel": lab.id})
         await w.idle()
@@ -162,6 +162,19 @@ async def test_who_invites_the_bot_first_is_told_what_it_does() -> None:
         await w.slack.click(ann, welcome, "Subscribe")
         await w.slack.until(lambda: w.slack.views(ann))
         assert w.slack.dislikes == []
+
+
+async def test_what_cannot_be_said_in_the_channel_is_said_in_direct_messages() -> None:
+    async with slack_world() as w:
+        ann, _ = await lab_of(w)
+        den = w.slack.add_channel("den", ann, bot=False)
+        w.slack.fault("chat.postEphemeral", Fault.error("user_not_in_channel"))
+
+        await w.slack.event("member_joined_channel", den, w.slack.bot, fields={"inviter": ann.id})
+        await w.idle()
+
+        [welcome] = w.slack.posts(w.slack.im(ann))
+        assert "/papers subscribe" in shown(welcome)
 
 
 @pytest.mark.parametrize("kind", ["app_uninstalled", "tokens_revoked"])

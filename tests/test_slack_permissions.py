@@ -6,12 +6,14 @@ from datetime import timedelta
 
 import pytest
 
+from adapters.slack import workspace
 from adapters.slack.api import Json
-from adapters.slack.workspace import person_of
+from adapters.slack.workspace import Asker, Kept, person_of
 from bot.model import Role
 from tests.slack_server import Channel, Fault, Message, User
 from tests.slack_state import Role as SlackRole
 from tests.slack_world import PAPERS, SlackWorld, said, shown, slack_world, told
+from tests.world import NOW
 
 ROLES = ("owner", "admin", "creator", "member", "guest", "stranger")
 FOR_EVERYONE = ("search graphs", "list", "save 2611.00001", "home")
@@ -111,6 +113,35 @@ ANN = {"id": "U1", "team_id": "T1", "tz": "Europe/Berlin"}
 )
 def test_what_slack_tells_of_a_person_makes_a_role(told: Json, role: Role) -> None:
     assert person_of(told, "T1").role is role
+
+
+async def test_who_acts_for_another_workspace_than_their_own_is_a_stranger() -> None:
+    async with slack_world() as w:
+        boss = w.slack.add_user("boss", "admin")
+
+        async def role(team: str) -> Role:
+            asker = Asker(w.slack.team.id, boss.id, team=team)
+            return (await w.platform._workspaces.person(asker)).role
+
+        assert [await role(team) for team in ("", w.slack.team.id, "T9")] == [
+            Role.MANAGER, Role.MANAGER, Role.STRANGER,
+        ]  # fmt: skip
+
+
+async def test_what_is_remembered_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(workspace, "KEPT", 2)
+    kept = Kept[str](lambda: NOW)
+    asked: list[str] = []
+
+    async def look(about: str) -> str:
+        async def ask() -> str:
+            asked.append(about)
+            return about
+
+        return await kept.get(("T1", about), ask)
+
+    assert [await look(about) for about in "abcca"] == list("abcca")
+    assert asked == list("abca")
 
 
 async def test_who_was_demoted_or_switched_off_may_nothing_after_a_minute() -> None:

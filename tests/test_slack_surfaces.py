@@ -122,6 +122,27 @@ async def test_who_may_not_change_the_channel_is_told_so_in_the_modal() -> None:
         assert await w.world.store.get(w.ref(lab)) is None
 
 
+async def test_a_flood_ends_at_forms_and_shortcuts_too() -> None:
+    async with slack_world() as w:
+        ann, lab = await lab_of(w)
+        message = w.slack.write(ann, lab, "https://arxiv.org/abs/2611.00001")
+        form = await form_of(w, ann, lab, "subscribe")
+        form.state = {"query": {"value": {"type": "plain_text_input", "value": "graphs"}}}
+        for _ in range(4):
+            await said(w, ann, lab, "help")
+
+        about = await told(await w.slack.message_shortcut(ann, message, "about_paper"))
+        await w.slack.click(ann, form, "Preview")
+        await w.idle()
+        tried = shown(form)
+        sent = await w.slack.submit(ann, form)
+
+        assert "That was a lot" in shown(about)
+        assert "That was a lot" in tried
+        assert "That was a lot" in sent.errors["query"]
+        assert await w.world.store.get(w.ref(lab)) is None
+
+
 async def test_a_search_stays_in_its_modal_page_by_page() -> None:
     async with slack_world() as w:
         ann, _ = await lab_of(w)
@@ -263,6 +284,24 @@ async def test_the_home_tab_changes_with_what_its_forms_set() -> None:
         assert w.slack.dislikes == []
 
 
+async def test_the_home_tab_changes_with_what_its_buttons_do() -> None:
+    async with slack_world() as w:
+        ann, _ = await lab_of(w)
+        await w.slack.direct(ann, "subscribe graphs")
+        await w.slack.open_home(ann)
+        await w.idle()
+        home = w.slack.home(ann)
+        assert home is not None
+        before = shown(home)
+
+        await w.slack.click(ann, home, "unsubscribe 1")
+        await w.idle()
+
+        assert "Your subscriptions · 1" in before
+        assert "Your subscriptions · 1" not in shown(home)
+        assert w.slack.dislikes == []
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -324,3 +363,8 @@ async def test_links_get_one_card_where_the_channel_wants_them() -> None:
         assert len(w.slack.called("chat.unfurl")) == 1
         assert "Speculative decoding" in str(root.unfurls[url])
         assert w.slack.dislikes == []
+
+        await w.slack.link_shared(ann, lab, url)
+        await w.idle()
+
+        assert list(lab.messages[-1].unfurls) == [url]  # another thread
