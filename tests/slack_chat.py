@@ -230,7 +230,7 @@ def _unfurl(ask: Ask) -> Json:
         if not isinstance(unfurl, dict) or set(unfurl) - UNFURL_KEYS:
             raise Refused("invalid_unfurls_format")
         blocks = unfurl.get("blocks", [])
-        if faults := block_faults(blocks, "message"):
+        if faults := block_faults(blocks, "unfurl"):
             raise Refused("invalid_blocks", *faults)
         ask.taste.text("chat.unfurl", unfurl.get("text", ""))
         ask.taste.blocks("chat.unfurl", blocks)

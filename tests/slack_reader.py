@@ -62,6 +62,14 @@ def read_view(view: Mapping[str, Any]) -> Reading:
     return _together([page], ())
 
 
+def read_unfurl(found: Sequence[Mapping[str, Any]]) -> Reading:
+    """A card below a link."""
+    page = _Page()
+    page.broken += slack_rules.block_faults(found, "unfurl")
+    page.read(found)
+    return _together([page], ())
+
+
 def _message(payload: Mapping[str, Any]) -> _Page:
     page = _Page()
     page.notifications.append(payload["text"])

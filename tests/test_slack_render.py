@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import given, settings
 
-from adapters.slack import blocks, render
+from adapters.slack import blocks, cards, render
 from bot.identity import code_link, paper_link
 from bot.model import ChannelRef, Paper
 from bot.views import (
@@ -38,7 +38,7 @@ from tests import sample_card, slack_fields, slack_rules
 from tests.hostile_views import LISTINGS, VIEWS
 from tests.pictures import slack_page, slack_scenes
 from tests.reading import Reading, letters
-from tests.slack_reader import SlackReader, read_view
+from tests.slack_reader import SlackReader, read_unfurl, read_view
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SLOT = datetime(2026, 6, 22, 9, 0, tzinfo=ZoneInfo("Europe/Berlin"))
@@ -675,6 +675,31 @@ def test_what_is_too_much_for_a_modal_ends_in_a_note() -> None:
     assert reading.broken == ()
     assert reading.text.endswith("There is more than fits here: ask for it in a channel.")
     assert paper_link(papers[0].id).url in reading.links
+
+
+# cards below links
+
+
+def test_a_card_below_a_link_has_title_gist_and_small_print() -> None:
+    card = PaperCard(PAPER, gist=text("Drafts are checked in parallel."))
+    shown = cards.unfurled(card)
+    reading = read_unfurl(shown)
+
+    assert kinds({"blocks": shown}) == ["section", "context"]
+    assert reading.broken == ()
+    assert "Draft & Verify: Speculative Decoding at Scale\nDrafts are checked" in reading.text
+    assert paper_link(PAPER.id, PAPER.title).url in reading.links
+
+
+@settings(max_examples=40, deadline=None)
+@given(listing=LISTINGS)
+def test_whatever_a_card_below_a_link_holds_fits_and_nothing_fires(listing: Listing) -> None:
+    for card in listing.cards:
+        reading = read_unfurl(cards.unfurled(card))
+
+        assert reading.broken == ()
+        assert reading.mentions == ()
+        assert paper_link(card.paper.id, card.paper.title).url in reading.links
 
 
 # documents

@@ -1,4 +1,4 @@
-"""A paper as blocks: dense where many stand together, roomy where one stands alone."""
+"""A paper as blocks: dense where many stand together, roomy where one stands alone, plain below a link."""
 
 from __future__ import annotations
 
@@ -55,6 +55,20 @@ def roomy(card: PaperCard) -> list[Block]:
         *blocks.rich(blocks.section(card.abstract)),
         *blocks.context(blocks.small([_links(paper)])),
         *blocks.folded(card.actions),
+    ]
+
+
+def unfurled(card: PaperCard) -> list[Block]:
+    """Title, gist and small print, for below a link: there Slack refuses ``rich_text``.
+
+    Undocumented: chat.unfurl answers it with invalid_blocks (java-slack-sdk#948, sentry#100345).
+    """
+    facts = text(_DOT.join(_facts(card.paper, dated=True)))
+    links = _links(card.paper)
+    said = blocks.small([(title(card),), clipped(card.gist, _GIST)])
+    return [
+        *({"type": "section", "text": each} for each in said),
+        *blocks.context(blocks.small([(*facts, *text(_DOT if facts and links else ""), *links)])),
     ]
 
 

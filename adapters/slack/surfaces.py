@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from adapters.slack import render
+from adapters.slack import cards, render
 from adapters.slack.api import Json
 from adapters.slack.conversation import Conversation
 from adapters.slack.workspace import Asker, Workspaces
@@ -52,14 +52,12 @@ class Surfaces:
             return
         wanted: dict[str, str] = {}  # ids, with the first of their links
         for link in event.get("links", ()):
-            if found := identity.parse_id(str(link.get("url"))):
-                wanted.setdefault(found, str(link["url"]))
-        fresh = [
-            paper for paper in list(wanted)[:_MOST] if await self._is_first(asker, thread, paper)
-        ]
+            if paper := identity.parse_id(str(link.get("url"))):
+                wanted.setdefault(paper, str(link["url"]))
+        fresh = [each for each in list(wanted)[:_MOST] if await self._is_first(asker, thread, each)]
         view = await self._conversation.answer(commands.About(tuple(fresh)), asker)
-        cards = view.cards if isinstance(view, Listing) else ()
-        unfurls = {wanted[card.paper.id]: _card(card) for card in cards if card.paper.id in wanted}
+        found = view.cards if isinstance(view, Listing) else ()
+        unfurls = {wanted[card.paper.id]: _card(card) for card in found if card.paper.id in wanted}
         if not unfurls:
             return
         where = {"channel": event["channel"], "ts": event["message_ts"]}
@@ -75,4 +73,4 @@ class Surfaces:
 def _card(card: PaperCard) -> Json:
     """Compact, whatever the answer held; without buttons, which nobody asked for."""
     shown = PaperCard(card.paper, gist=gist(card.paper, ()))
-    return {"blocks": render.messages(Listing((), cards=(shown,)))[0]["blocks"]}
+    return {"blocks": cards.unfurled(shown)}
