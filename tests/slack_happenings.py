@@ -82,6 +82,16 @@ class Happenings(ABC):
         heard = workspace.bot.id in channel.members
         return await self._happened(event, channel, user, workspace, heard=heard)
 
+    async def edit(self, message: Message, text: str) -> Exchange:
+        """The author edits a mention: that is told as if it were a new one."""
+        channel, author = self.state.channels[message.channel], self.state.users[message.user]
+        workspace = self._bot_of(channel)
+        message.text, message.edited = typed(text), self.state.ts(channel)
+        event = self._said("app_mention", message)
+        event |= {"edited": {"user": author.id, "ts": message.edited}, "event_ts": message.edited}
+        heard = workspace.bot.mention in message.text and workspace.bot.id in channel.members
+        return await self._happened(event, channel, author, workspace, heard=heard)
+
     async def direct(self, user: User, text: str, *, thread: Message | None = None) -> Exchange:
         workspace = self._installed(user)
         channel = self.state.im(workspace, user.id)

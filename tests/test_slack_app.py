@@ -134,6 +134,22 @@ async def test_a_mention_is_answered_privately_in_its_thread() -> None:
         assert w.slack.dislikes == []
 
 
+async def test_a_mention_that_is_edited_is_answered_only_where_it_says_something_else() -> None:
+    async with slack_world() as w:
+        ann, lab = await lab_of(w)
+        await told(await w.slack.mention(ann, lab, "serach graphs"))
+        message = lab.messages[-1]
+        bot = w.slack.bot.mention
+
+        await w.slack.edit(message, f"Dear {bot} serach graphs")
+        await w.idle()
+        before = len(w.slack.ephemerals(lab, ann))
+        corrected = await told(await w.slack.edit(message, f"Dear {bot} search graphs"))
+
+        assert before == 1
+        assert "Graph networks" in shown(corrected)
+
+
 async def test_direct_messages_are_a_channel_of_ones_own() -> None:
     async with slack_world() as w:
         ann, _ = await lab_of(w)

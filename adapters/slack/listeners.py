@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -249,14 +250,23 @@ class Listeners:
             if kind == "app_uninstalled" or (event.get("tokens") or {}).get("bot"):
                 self._work.start(key, lambda: self._life.leave(tenant, at), _nothing)
         elif (answer := self._events.get(kind)) and tenant:
+            if kind == "app_mention":
+                key = self._mention_key(event, asker)
             self._work.start(key, lambda: answer(event, asker), _nothing)
+
+    def _mention_key(self, event: Json, asker: Asker) -> str:
+        """Of the words in a message: when it is edited, Slack tells of it as of a new one."""
+        words = hashlib.sha256(self._words(event, asker).encode()).hexdigest()
+        return f"slack:mention:{asker.tenant}:{asker.channel}:{event.get('ts')}:{words}"
+
+    def _words(self, event: Json, asker: Asker) -> str:
+        return said_to(self._workspaces.of(asker.tenant).bot_user, event.get("text") or "")
 
     async def _mentioned(self, event: Json, asker: Asker) -> None:
         if event.get("bot_id") or not asker.user:
             return
         reply = Ephemeral(self._workspaces, asker, event.get("thread_ts"))
-        words = said_to(self._workspaces.of(asker.tenant).bot_user, event.get("text") or "")
-        await self._hear(words, asker, reply)
+        await self._hear(self._words(event, asker), asker, reply)
 
     async def _written(self, event: Json, asker: Asker) -> None:
         """A direct message; what others than a person wrote is none, nor is an edit."""
@@ -265,8 +275,7 @@ class Listeners:
         if not is_direct or not is_new or event.get("bot_id") or not asker.user:
             return
         reply = Direct(self._workspaces, asker, event.get("thread_ts"))
-        words = said_to(self._workspaces.of(asker.tenant).bot_user, event.get("text") or "")
-        await self._hear(words, asker, reply)
+        await self._hear(self._words(event, asker), asker, reply)
 
     async def _home_opened(self, event: Json, asker: Asker) -> None:
         if event.get("tab") == "home":
