@@ -134,6 +134,39 @@ async def test_a_mention_is_answered_privately_in_its_thread() -> None:
         assert w.slack.dislikes == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param("<@{bot}>\xa0`search graphs`", id="copied from a message, where it is code"),
+        pytest.param("<@{bot}>: ```/papers search graphs```", id="with the command"),
+        pytest.param(
+            "search graphs <@{bot}>\xa0", id="the mention last, as the client completes it"
+        ),
+        pytest.param("search graphs, <@{bot}>!", id="the mention last, politely"),
+    ],
+)
+async def test_words_are_understood_as_slack_dresses_them(words: str) -> None:
+    async with slack_world() as w:
+        ann, lab = await lab_of(w)
+        event = {"text": words.format(bot=w.slack.bot.id), "ts": "1700000000.000100"}
+
+        await w.slack.event("app_mention", lab, ann, fields=event)
+        await w.idle()
+
+        assert "Graph networks" in shown(w.slack.ephemerals(lab, ann)[-1])
+
+
+async def test_what_is_copied_from_the_greeting_is_understood() -> None:
+    async with slack_world() as w:
+        ann, _ = await lab_of(w)
+
+        await told(await w.slack.direct(ann, '`subscribe "speculative decoding"`'))
+        await told(await w.slack.command(ann, w.slack.im(ann), "/papers", "`subscribe graphs`"))
+
+        mine = await w.settings(ann)
+        assert [str(s.query) for s in mine.subscriptions] == ['"speculative decoding"', "graphs"]
+
+
 async def test_a_mention_that_is_edited_is_answered_only_where_it_says_something_else() -> None:
     async with slack_world() as w:
         ann, lab = await lab_of(w)

@@ -22,19 +22,22 @@ from bot.views import Document, Notice, View, plain, text
 
 _MENTION = re.compile(r"<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>", re.ASCII)
 _COMMAND = re.compile(r"\A[\s:,]*(?:/papers(?!\S)\s*)?")
+_CODE = re.compile(r"\s*(`{1,3})([^`]+)\1\s*")  # what is copied from a message comes so
+_AROUND = " \xa0\t\n:,"  # of a mention
 _PERSON = re.compile(r"@[UW][A-Z0-9]+", re.ASCII)
 
 
 def typed(text: str) -> str:
     """Slack's text as it was typed, people by their ids; links are the parser's business."""
-    return html.unescape(_MENTION.sub(r"@\1", text))
+    code = _CODE.fullmatch(text)
+    return html.unescape(_MENTION.sub(r"@\1", code[2] if code else text))
 
 
 def said_to(bot_user: str, text: str) -> str:
     """What follows the mention of the bot, or what precedes it where nothing does."""
     before, _, after = re.sub(rf"<@{bot_user}(?:\|[^<>]*)?>", "\0", text).partition("\0")
-    words = after if after.strip(" \t\n:,") else before
-    return typed(_COMMAND.sub("", words.replace("\0", " ")))
+    words = after if re.search(r"\w", after) else before
+    return _COMMAND.sub("", typed(words.replace("\0", " ").lstrip(_AROUND)))
 
 
 class Conversation:
