@@ -20,7 +20,7 @@ from bot.errors import PaperboyError
 from bot.model import Channel as Settings, ChannelRef, Paper, Subscription
 from bot.query import Query
 from bot.views import Notice, Span, plain, text
-from tests.slack_server import Fault, SlackServer
+from tests.slack_server import Channel, Fault, SlackServer
 from tests.slack_world import (
     credentials,
     lab_of,
@@ -195,6 +195,30 @@ async def test_direct_messages_are_a_channel_of_ones_own() -> None:
         assert [str(s.query) for s in mine.subscriptions] == ["graphs"]
         assert mine.schedule.zone == "Europe/Berlin"
         assert w.slack.dislikes == []
+
+
+@pytest.mark.parametrize("words", ["share 2611.00001", "digest"])
+async def test_among_people_nothing_is_said_to_be_posted(words: str) -> None:
+    async with slack_world() as w:
+        ann, _ = await lab_of(w)
+        bob = w.slack.add_user("bob")
+        theirs = Channel("D0ANNANDBOB", "", ann.team, "im", members=[ann.id, bob.id])
+        w.slack.state.add_channel(theirs)
+        await told(await w.slack.direct(ann, "subscribe graphs"))
+        before = len(w.slack.posts(w.slack.im(ann)))
+
+        refused = await told(await w.slack.command(ann, theirs, "/papers", words))
+        recap = "digest since:2026-11-01"  # for the asker alone
+        found = await told(await w.slack.command(ann, theirs, "/papers", recap))
+        after = len(w.slack.posts(w.slack.im(ann)))
+        shared = await told(
+            await w.slack.command(ann, w.slack.im(ann), "/papers", "share 2611.00001")
+        )
+
+        assert "I am not in this conversation" in shown(refused)
+        assert "Graph networks" in shown(found)
+        assert after == before
+        assert "Shared" in shown(shared)
 
 
 async def test_what_the_bot_itself_or_an_edit_says_is_not_answered() -> None:

@@ -72,6 +72,8 @@ class Conversation:
         """Never raises."""
         try:
             _check_people(command)
+            if asker.channel.startswith("D"):
+                await self._check_direct(command, asker)
             who = await self._caller(command, asker)
         except UserError as error:
             return mistake(error)
@@ -83,6 +85,20 @@ class Conversation:
             return await handed_over(view, asker, self._workspaces)
         except SlackFault as fault:
             return mistake(UserError(f"The file could not be sent: {faults.told(fault)}."))
+
+    async def _check_direct(self, command: Command, asker: Asker) -> None:
+        """Commands can be given among people too, where nothing can be posted."""
+        match command:
+            case commands.Share() | commands.DigestNow(since=""):
+                pass
+            case _:
+                return
+        with suppress(SlackFault):  # then the post will not get there either, and says so
+            if asker.channel != await self._workspaces.im(asker.tenant, asker.user):
+                raise UserError(
+                    "I am not in this conversation, so I cannot post here.",
+                    hint="Say it in a channel that I am in, or to me alone.",
+                )
 
     async def _caller(self, command: Command, asker: Asker) -> Caller:
         alters = commands.verb_of(command).kind in (CHANGE, POST)
