@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import timedelta
+from math import ceil
 
 from tests.slack_api import PREFIX, Ask, serves
 from tests.slack_methods import Refused
 from tests.slack_state import Channel, File, Json, Message, User
 
 LARGEST_PAGE = 999  # docs.slack.dev/reference/methods/conversations.history
+UNLISTED_PAGE = 15
+UNLISTED_WAIT = timedelta(minutes=1)
 LONGEST_FILE = 1024**3
 _KINDS = {"public_channel": "public", "private_channel": "private", "im": "im", "mpim": "mpim"}
 
@@ -169,7 +173,21 @@ def _between(ask: Ask, messages: list[Message]) -> list[Message]:
     return [m for m in messages if not m.deleted and holds(m)]
 
 
+def _take_turn(ask: Ask) -> None:
+    """docs.slack.dev/apis/web-api/rate-limits, of 2025-05-29; our reading: a larger limit is cut."""
+    of, now = (ask.method.name, ask.workspace.id), ask.slack.clock()
+    if (
+        of in ask.slack.read_at
+        and (left := ask.slack.read_at[of] + UNLISTED_WAIT - now) > timedelta()
+    ):
+        raise Refused("ratelimited", retry_after=ceil(left.total_seconds()))
+    ask.slack.read_at[of] = now
+    ask.args["limit"] = min(ask.get("limit", UNLISTED_PAGE), UNLISTED_PAGE)
+
+
 def _messages(ask: Ask, messages: list[Message], channel: Channel) -> Json:
+    if ask.slack.app.is_unlisted:
+        _take_turn(ask)
     page = ask.page(messages, most=LARGEST_PAGE + 1)
     metadata = ask.get("include_all_metadata", False)
     told = []

@@ -75,9 +75,10 @@ browser is sent back to, with code and state. ``oauth.v2.access`` takes the code
 The clock is given or real; trigger_ids, response_urls, timestamps and rates go by it. What has to
 pass in vain (``ack_seconds``, ``retry_delays``, the patience of ``until``) are real seconds.
 
+``slack.app.is_unlisted`` makes it an app outside of the Marketplace, with one history call a minute.
+
 **Not here**: Enterprise Grid, scheduled and streamed messages, message events of channels, links told
-while they are typed (source ``composer``), the one history call a minute of apps outside of the
-Marketplace, users' own tokens, token rotation, rendering.
+while they are typed (source ``composer``), users' own tokens, token rotation, rendering.
 """
 
 from __future__ import annotations

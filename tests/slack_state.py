@@ -48,6 +48,7 @@ class App:
     events: frozenset[str] = EVENTS  # that it has subscribed to
     domains: frozenset[str] = frozenset({"arxiv.org", "huggingface.co"})  # that it may unfurl
     escapes: bool = True  # the command's `should_escape`
+    is_unlisted: bool = False  # distributed, but not in the Marketplace: it reads history slowly
 
 
 @dataclass
@@ -348,6 +349,7 @@ class Slack:
         self.codes: dict[str, Code] = {}
         self.triggers: dict[str, Exchange] = {}
         self.unfurls: dict[str, Message] = {}  # by unfurl_id
+        self.read_at: dict[tuple[str, str], datetime] = {}  # history, by method and workspace
         self._counts: dict[str, count[int]] = {}
 
     def new_id(self, letter: str) -> str:

@@ -98,6 +98,9 @@ class Web:
             call.effect = True
         except Refused as refused:
             call.answer = refused.answer
+            if "retry_after" in call.answer:
+                headers["Retry-After"] = str(call.answer.pop("retry_after"))
+                return web.json_response(call.answer, status=429, headers=headers)
         return web.json_response(call.answer, headers=headers)
 
     async def _answer(

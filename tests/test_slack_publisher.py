@@ -248,6 +248,49 @@ async def test_a_history_that_wants_patience_is_read_later() -> None:
         assert caught.value.after == 60
 
 
+async def test_a_history_that_is_read_slowly_is_read_to_its_end() -> None:
+    async with slack_world() as w:
+        ann, lab = await lab_of(w)
+        w.slack.app.is_unlisted = True
+        await planned(w, lab, *PAPERS)
+        w.slack.fault("chat.postMessage", Fault.reset(after_effect=True))
+        await w.sender.send_due()
+        for n in range(40):
+            w.slack.write(ann, lab, f"chatter {n}")
+
+        w.world.now += SETTLE
+        looks = 0
+        while await states(w, lab) == [State.UNKNOWN] and looks < 10:
+            await w.sender.settle_unknown()
+            w.world.now += timedelta(minutes=1)
+            looks += 1
+
+        assert await states(w, lab) == [State.SENT]
+        assert looks == 3  # of 15 messages each
+        assert len(w.slack.posts(lab)) == 1
+
+
+async def test_a_look_that_was_broken_off_is_begun_anew_after_another_post() -> None:
+    async with slack_world() as w:
+        ann, lab = await lab_of(w)
+        w.slack.app.is_unlisted = True
+        ref = w.ref(lab)
+        [post] = w.publisher.compose(ref, digest_of(ref, *PAPERS))
+        for n in range(20):
+            w.slack.write(ann, lab, f"chatter {n}")
+        with pytest.raises(Later):
+            await w.publisher.find(ref, post, KEY, None, LONG_AGO)
+
+        message = await w.publisher.publish(ref, post, KEY, None)
+        w.world.now += timedelta(minutes=1)
+        with pytest.raises(Later):
+            await w.publisher.find(ref, post, KEY, None, LONG_AGO)
+        w.world.now += timedelta(minutes=1)
+        found = await w.publisher.find(ref, post, KEY, None, LONG_AGO)
+
+        assert found == [message]
+
+
 async def test_what_slack_finds_misshapen_goes_as_plain_text() -> None:
     async with slack_world() as w:
         _, lab = await lab_of(w)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from adapters.slack import faults, render
@@ -20,7 +21,16 @@ from bot.views import Digest, Notice
 log = logging.getLogger(__name__)
 
 EVENT_TYPE = "paperboy_post"  # of the metadata that carries a delivery's key
-_PAGE = 200  # messages
+_PAGE = 200  # messages; an app that is distributed outside the Marketplace gets 15, once a minute
+_LOOKS = 1000  # interrupted ones that are remembered
+
+
+@dataclass(slots=True)
+class _Look:
+    """How far a history was read: *cursor* is where it goes on, "" at the beginning."""
+
+    found: list[str] = field(default_factory=list)
+    cursor: str = ""
 
 
 class SlackPublisher:
@@ -34,6 +44,8 @@ class SlackPublisher:
 
     def __init__(self, workspaces: Workspaces) -> None:
         self._workspaces = workspaces
+        # Those that the rate limit broke off, by key: begun anew each time they would never end.
+        self._looks: dict[str, tuple[datetime, _Look]] = {}
 
     def compose(self, ref: ChannelRef, digest: Digest) -> tuple[Post, ...]:
         titles = {card.paper.id: card.paper.title for card in digest.cards}
@@ -45,6 +57,7 @@ class SlackPublisher:
 
     async def publish(self, ref: ChannelRef, post: Post, key: str, parent: str | None) -> str:
         workspace = self._workspace(ref)
+        self._looks.pop(key, None)  # it saw nothing of what comes now
         body = json.loads(post.body)
         message: Json = {
             "channel": await self._channel(ref),
@@ -72,7 +85,14 @@ class SlackPublisher:
             workspace = self._workspaces.of(ref.tenant)
             channel = await self._im_or_channel(ref)
             in_thread = parent if post.threaded else None
-            return await _find(workspace, channel, key, in_thread, since)
+            began, look = self._looks.pop(key, (since, _Look()))
+            if began != since:
+                look = _Look()
+            try:
+                return await _find(workspace, channel, key, in_thread, since, look)
+            except Limited:
+                self._remember(key, since, look)
+                raise
         except Limited as fault:
             raise Later(fault.words, after=fault.after) from fault
         except Refused as fault:
@@ -80,6 +100,11 @@ class SlackPublisher:
             raise HistoryUnreadable(faults.told(fault), forbidden=forbidden) from fault
         except SlackFault as fault:
             raise HistoryUnreadable(fault.words) from fault
+
+    def _remember(self, key: str, since: datetime, look: _Look) -> None:
+        self._looks[key] = since, look
+        while len(self._looks) > _LOOKS:
+            del self._looks[next(iter(self._looks))]
 
     async def delete(self, ref: ChannelRef, message_id: str) -> None:
         try:
@@ -138,27 +163,30 @@ async def _post(workspace: Workspace, message: Json) -> str:
 
 
 async def _find(
-    workspace: Workspace, channel: str, key: str, parent: str | None, since: datetime
+    workspace: Workspace,
+    channel: str,
+    key: str,
+    parent: str | None,
+    since: datetime,
+    look: _Look,
 ) -> list[str]:
-    """The whole history since then, or SlackFault."""
+    """The whole history since then, or SlackFault; *look* is how far it was read."""
     method = "conversations.replies" if parent else "conversations.history"
-    found = []
-    cursor = ""
     while True:
         answer = await workspace.api.ask(
             method, channel=channel, ts=parent, oldest=f"{since.timestamp():.6f}", inclusive=True,
-            include_all_metadata=True, limit=_PAGE, cursor=cursor or None,
+            include_all_metadata=True, limit=_PAGE, cursor=look.cursor or None,
         )  # fmt: skip
         messages = answer.get("messages")
         if not isinstance(messages, list):
             raise NoAnswer("Slack gave no history")
-        found += [str(m["ts"]) for m in messages if _carries(m, key, workspace.bot_user)]
+        look.found += [str(m["ts"]) for m in messages if _carries(m, key, workspace.bot_user)]
         if not answer.get("has_more"):
-            return sorted(set(found))
+            return sorted(set(look.found))
         following = (answer.get("response_metadata") or {}).get("next_cursor", "")
-        if not following or following == cursor:
+        if not following or following == look.cursor:
             raise NoAnswer("Slack broke the history off")
-        cursor = following
+        look.cursor = following
 
 
 def _carries(message: Json, key: str, bot_user: str) -> bool:
