@@ -117,6 +117,7 @@ async def slack_world(
     clock: Clock | None = None,
     give_up: timedelta = TIMEOUT,
     scopes: Iterable[str] = SCOPES,
+    public_url: str = PUBLIC_URL,
     **server: Any,
 ) -> AsyncIterator[SlackWorld]:
     """Over sockets, or over *http*; with *installations* many workspaces add the app.
@@ -137,7 +138,8 @@ async def slack_world(
     now: Clock = clock or (lambda: world.now)
     async with SlackServer(now, scopes=frozenset(scopes), **server) as slack:
         slack.app.events, slack.app.domains = frozenset(EVENTS), frozenset(DOMAINS)
-        given = credentials(slack, http=http, many=installations is not None)
+        many = public_url if installations is not None else ""
+        given = credentials(slack, http=http, many=many)
         async with platform_of(world, given, installations, sleep, now) as platform:
 
             def served() -> dict[str, Collection[str] | None]:
@@ -186,14 +188,15 @@ def platform_of(
     )
 
 
-def credentials(slack: SlackServer, *, http: bool = False, many: bool = False) -> Credentials:
+def credentials(slack: SlackServer, *, http: bool = False, many: str = "") -> Credentials:
+    """*many* workspaces add the app at that address."""
     if many:
         return Credentials(
             slack.api_url,
             signing_secret=slack.app.signing_secret,
             client_id=slack.app.client_id,
             client_secret=slack.app.client_secret,
-            public_url=PUBLIC_URL,
+            public_url=many,
         )
     if http:
         return Credentials(

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from html import unescape
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urljoin, urlsplit
 
 import aiohttp
 import pytest
@@ -203,6 +203,22 @@ async def test_what_slack_does_not_confirm_is_not_kept(office: Office, fault: Fa
     assert status in (400, 502)
     assert "Begin again" in office.browser.page
     assert await office.installations.all() == []
+
+
+async def test_a_proxy_may_show_it_below_a_path() -> None:
+    public_url = "https://example.org/bots/paperboy"
+    installations = MemoryInstallations()
+    async with slack_world(http=True, installations=installations, public_url=public_url) as w:
+        browser = Browser(str(w.slack.http).removesuffix("/slack/events"))
+
+        await browser.open("/slack/install")
+        cookie = browser.headers["Set-Cookie"]
+        await browser.open("/slack/oauth_redirect")
+        [again] = re.findall('href="([^"]+)"', browser.page)
+
+    assert "Path=/bots/paperboy/slack;" in f"{cookie};"
+    redirect = f"{public_url}/slack/oauth_redirect"
+    assert urljoin(redirect, again) == f"{public_url}/slack/install"
 
 
 async def test_names_of_workspaces_are_no_markup(office: Office) -> None:

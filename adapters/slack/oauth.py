@@ -13,7 +13,7 @@ import logging
 import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime, timedelta
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from aiohttp import web
 
@@ -54,6 +54,7 @@ class OAuth:
         self._client_id = client_id
         self._client_secret = client_secret
         self._public_url = public_url.rstrip("/")
+        self._cookie_path = f"{urlsplit(self._public_url).path}/slack"
         self._authorize_url = urljoin(f"{api_url.rstrip('/')}/", "../oauth/v2/authorize")
         self._api = api
         self._receipts = receipts
@@ -78,7 +79,7 @@ class OAuth:
             "Add Paperboy to Slack", _explained(f"{self._authorize_url}?{urlencode(query)}")
         )
         response.set_cookie(
-            _COOKIE, browser, max_age=int(STATE_LIFE.total_seconds()), path="/slack",
+            _COOKIE, browser, max_age=int(STATE_LIFE.total_seconds()), path=self._cookie_path,
             httponly=True, samesite="Lax", secure=self._public_url.startswith("https:"),
         )  # fmt: skip
         return response
@@ -171,7 +172,7 @@ def _done(name: str) -> Sequence[str]:
 
 
 def _sorry(words: str, *, status: int = 400) -> web.Response:
-    again = f'<p><a href="{INSTALL}">Begin again</a></p>'
+    again = f'<p><a href="{INSTALL.rpartition("/")[2]}">Begin again</a></p>'  # beside this page
     return _page("Paperboy was not added", (f"<p>{html.escape(words)}</p>", again), status=status)
 
 
