@@ -16,6 +16,11 @@ _MENTION = re.compile(
     r"(@[UW][A-Z0-9]*|!subteam\^\w+|!(?:here|channel|everyone))(\|.*)?", re.DOTALL
 )
 _CONTROL = re.compile(r"(#[CG]\w+|!date\^|https?://|mailto:|tel:|slack://)", re.IGNORECASE)
+# Our reading: what ends like a domain that exists becomes a link, `cs.CL` and `stat.ML` too.
+_ADDRESS = re.compile(
+    r"https?://[^\s|]+|(?<![\w.@/<])(?:[\w-]+\.)+(?:ai|cl|co|com|cv|io|ml|net|org)\b(?:/[^\s|]*)?",
+    re.IGNORECASE,
+)
 _NAMED = re.compile(r"(?<![\w<!])@(?:here|channel|everyone)\b")  # with link_names or parse=full
 
 
@@ -80,8 +85,12 @@ def typed(text: str) -> str:
     parts = re.split(r"(<[@#!][^<>]*>|<https?://[^<>]*>)", text)
     for n in range(0, len(parts), 2):
         words = parts[n].replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-        parts[n] = re.sub(r"https?://[^\s|]+", lambda url: f"<{url[0]}>", words)
+        parts[n] = _ADDRESS.sub(_linked, words)
     return "".join(parts)
+
+
+def _linked(found: re.Match[str]) -> str:
+    return f"<{found[0]}>" if "://" in found[0] else f"<http://{found[0]}|{found[0]}>"
 
 
 class Taste:

@@ -57,6 +57,10 @@ async def test_a_command_is_acknowledged_and_answered_to_its_author_alone() -> N
         pytest.param(
             "show https://arxiv.org/abs/2611.00001v2", "Speculative decoding", id="a link"
         ),
+        pytest.param(
+            "preview cat:cs.CL|cat:stat.ML", "cat:stat.ML", id="what Slack takes for links"
+        ),
+        pytest.param("show arxiv.org/abs/2611.00001", "Speculative decoding", id="a bare address"),
         pytest.param("search “speculative decoding”", "Speculative decoding", id="curly quotes"),
         pytest.param("subscribe cat:cs.NOPE", "cs.", id="a mistake"),
     ],
