@@ -201,8 +201,10 @@ async def test_direct_messages_are_a_channel_of_ones_own() -> None:
         assert w.slack.dislikes == []
 
 
-@pytest.mark.parametrize("words", ["share 2611.00001", "digest"])
-async def test_among_people_nothing_is_said_to_be_posted(words: str) -> None:
+@pytest.mark.parametrize(
+    "words", ["share 2611.00001", "digest", "subscribe molecules", "set max:7"]
+)
+async def test_among_people_nothing_is_said_to_be_posted_or_set(words: str) -> None:
     async with slack_world() as w:
         ann, _ = await lab_of(w)
         bob = w.slack.add_user("bob")
@@ -223,6 +225,8 @@ async def test_among_people_nothing_is_said_to_be_posted(words: str) -> None:
         assert "Graph networks" in shown(found)
         assert after == before
         assert "Shared" in shown(shared)
+        mine = await w.settings(ann)
+        assert (len(mine.subscriptions), mine.max) == (1, 10)
 
 
 async def test_what_the_bot_itself_or_an_edit_says_is_not_answered() -> None:

@@ -72,8 +72,7 @@ class Conversation:
         """Never raises."""
         try:
             _check_people(command)
-            if asker.channel.startswith("D"):
-                await self._check_direct(command, asker)
+            await self._check_direct(command, asker)
             who = await self._caller(command, asker)
         except UserError as error:
             return mistake(error)
@@ -87,17 +86,17 @@ class Conversation:
             return mistake(UserError(f"The file could not be sent: {faults.told(fault)}."))
 
     async def _check_direct(self, command: Command, asker: Asker) -> None:
-        """Commands can be given among people too, where nothing can be posted."""
-        match command:
-            case commands.Share() | commands.DigestNow(since=""):
-                pass
-            case _:
-                return
-        with suppress(SlackFault):  # then the post will not get there either, and says so
+        """Slack takes commands among people too, who would not know whose channel they change."""
+        alters = commands.verb_of(command).kind in (CHANGE, POST)
+        is_recap = isinstance(command, commands.DigestNow) and command.since
+        if not asker.channel.startswith("D") or not alters or is_recap:
+            return
+        with suppress(SlackFault):  # then it is taken for the messages with the bot
             if asker.channel != await self._workspaces.im(asker.tenant, asker.user):
                 raise UserError(
-                    "I am not in this conversation, so I cannot post here.",
-                    hint="Say it in a channel that I am in, or to me alone.",
+                    "I am not in this conversation, so it has no digests.",
+                    hint="Say it in a channel that I am in, or to me alone: there you have a channel "
+                    "of your own.",
                 )
 
     async def _caller(self, command: Command, asker: Asker) -> Caller:
@@ -132,7 +131,11 @@ class Conversation:
         if place.is_archived:
             raise UserError("This channel is archived.", hint="Unarchive it first.")
         if not place.is_member:
-            raise UserError("I am not in this channel.", hint="Type /invite @Paperboy here first.")
+            raise UserError(
+                "I am not in this channel.",
+                hint="Type /invite @Paperboy here first. Group messages cannot have me: there, write to "
+                "me alone.",
+            )
         return place
 
     async def _memberships(self, asker: Asker) -> frozenset[str]:
