@@ -217,14 +217,14 @@ async def test_among_people_nothing_is_said_to_be_posted_or_set(words: str) -> N
         recap = "digest since:2026-11-01"  # for the asker alone
         found = await told(await w.slack.command(ann, theirs, "/papers", recap))
         after = len(w.slack.posts(w.slack.im(ann)))
-        shared = await told(
-            await w.slack.command(ann, w.slack.im(ann), "/papers", "share 2611.00001")
-        )
+        await w.slack.command(ann, w.slack.im(ann), "/papers", "share 2611.00001")
+        await w.idle()
+        shared = " ".join(map(shown, w.slack.posts(w.slack.im(ann))))
 
         assert "I am not in this conversation" in shown(refused)
         assert "Graph networks" in shown(found)
         assert after == before
-        assert "Shared" in shown(shared)
+        assert "ann shares a paper" in shared
         mine = await w.settings(ann)
         assert (len(mine.subscriptions), mine.max) == (1, 10)
 
