@@ -35,14 +35,18 @@ MESSAGES = {
     10062: "Unknown interaction", 10063: "Unknown application command", 10087: "Unknown Tag",
     30032: "Maximum number of application commands reached",
     30034: "Max number of daily application command creates has been reached (200)",
+    40003: "You are opening direct messages too fast.",
+    40004: "Send messages has been temporarily disabled",
     40005: "Request entity too large", 40060: "Interaction has already been acknowledged.",
     40058: "Cannot send a message in a forum channel",
+    40333: "internal network error",
     40067: "A tag is required to create a forum post in this channel",
     50001: "Missing Access", 50005: "Cannot edit a message authored by another user",
     50006: "Cannot send an empty message", 50007: "Cannot send messages to this user",
     50013: "Missing Permissions", 50024: "Cannot execute action on this channel type",
     50027: "Invalid Webhook Token", 50033: "Invalid Recipient(s)", 50035: "Invalid Form Body",
     50083: "Thread is archived", 50109: "The request body contains invalid JSON.",
+    130000: "API resource is currently overloaded. Try again a little later",
     160004: "A thread has already been created for this message",
 }  # fmt: skip
 

@@ -87,6 +87,10 @@ PATIENCE = [
     pytest.param(Fault.cloudflare(429), 60.0, id="429 of Cloudflare"),
     pytest.param(Fault.refused(401, 0), 300.0, id="401"),
     pytest.param(Fault.refused(404, 0), 300.0, id="404 of a wrong address"),
+    pytest.param(Fault.refused(403, 40003), 300.0, id="40003"),
+    pytest.param(Fault.refused(403, 40004), 300.0, id="40004"),
+    pytest.param(Fault.refused(403, 40333), 300.0, id="40333 of Cloudflare"),
+    pytest.param(Fault.refused(400, 130000), 300.0, id="130000"),
 ]
 GONE = [
     pytest.param(Fault.refused(403, 50001), "View Channel", id="50001"),

@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 PER_SECOND = 40.0  # design §12: Discord takes 50 in all, commands and look-ups included
 PAGE = 100  # messages or threads of one answer
 PATIENCE = 3.0  # seconds that a look-up waits for the next page
-UNEXPLAINED = 300.0  # seconds until the next try, where Discord gives no reason of its own
+NOT_NOW = 300.0  # seconds until the next try, where the reason is no channel's
 
 # Discord's codes (topics/opcodes-and-status-codes)
 UNKNOWN_CHANNEL, UNKNOWN_MESSAGE, UNKNOWN_TAG = 10003, 10008, 10087
@@ -37,6 +37,9 @@ MISSING_ACCESS, NO_DIRECT_MESSAGES, MISSING_PERMISSIONS = 50001, 50007, 50013
 MALFORMED, ARCHIVED = 50035, 50083
 THREAD_EXISTS, THREAD_LOCKED = 160004, 160005
 THREAD_CLOSED = (UNKNOWN_CHANNEL, THREAD_LOCKED, MISSING_PERMISSIONS)
+# Limits and outages that are told with 403 or 400: direct messages opened too fast, sending and
+# features switched off, a service with too much to do, Cloudflare between us and Discord.
+PASSING = (40003, 40004, 40006, 40062, 40333, 130000)
 REASONS = {
     UNKNOWN_CHANNEL: "the channel was deleted",
     MISSING_ACCESS: permissions.lacking(["View Channel"]),
@@ -194,8 +197,8 @@ class DiscordPublisher:
     @staticmethod
     def _refusal(ref: ChannelRef, refused: Refused) -> PaperboyError:
         """Why no post was made, in words for the channel's owner."""
-        if not refused.code:  # 401, 405 …: it concerns no channel
-            return Later(f"Discord answered {refused.words}", after=UNEXPLAINED)
+        if not refused.code or refused.code in PASSING:  # 401, 405 …: it concerns no channel
+            return Later(f"Discord answered {refused.words}", after=NOT_NOW)
         if refused.code in REASONS:
             return ChannelGone(REASONS[refused.code])
         log.error("Discord refused a post to %s: %s %s", ref, refused, refused.faults)
