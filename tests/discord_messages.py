@@ -125,6 +125,7 @@ def new_message(
     Embeds are dropped in silence where the bot may not EMBED_LINKS; a message of embeds alone is
     50013 then (discord-api-docs#2601).
     """
+    rules.refuse_if_heavy(body)
     has = permissions(world.bot, found)
     embeds = stored_embeds(body.get("embeds") or ())
     content = (body.get("content") or "").strip()
@@ -224,6 +225,7 @@ def edit_message(world: World, request: Request) -> Answer:
 def change_message(world: World, found: Message, body: Json, files: Sequence[File]) -> None:
     """Fields that are not in the body stay; what was pinged once is not pinged again."""
     refuse_if(rules.message_problems(body, flags=found.flags))
+    rules.refuse_if_heavy(body)
     draft = Message("0", found.channel, found.author, found.content, found.at, found.embeds, found.components)  # fmt: skip
     if "content" in body:
         draft.content = (body["content"] or "").strip()

@@ -17,7 +17,16 @@ from urllib.parse import urlsplit
 from adapters.discord import render
 from bot.views import Digest, Document, Form, View
 from tests.discord_description import DESCRIPTION
-from tests.discord_rules import LABEL, SELECT, TEXT, V2_TEXT, message_problems, modal_problems
+from tests.discord_rules import (
+    HEAVIEST,
+    LABEL,
+    SELECT,
+    TEXT,
+    V2_TEXT,
+    message_problems,
+    modal_problems,
+    weight,
+)
 from tests.discord_state import COMPONENTS_V2, Json, walk
 from tests.reading import Posted, Reading
 
@@ -300,6 +309,8 @@ class DiscordReader:
         if self.described:
             found = DESCRIPTION.problems(MESSAGE, payload)
             yield from map(str, found)
+        if weight(payload["components"]) > HEAVIEST:
+            yield "too many bytes"
         if not payload["flags"] & COMPONENTS_V2:
             yield "no message of components"
         units = sum(

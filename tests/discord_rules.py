@@ -24,6 +24,7 @@ TEXT, LABEL = 10, 18
 LINK, PREMIUM = 5, 6  # styles of buttons
 MESSAGE_TOTAL_EMBEDS, V2_COMPONENTS, V2_TEXT = 6000, 40, 4000
 LARGEST_FILE, LARGEST_REQUEST = 10 << 20, 25 << 20
+HEAVIEST = 10_170  # bytes (discord-api-docs#8554)
 COMMAND_TOTAL = 8000
 CHAT_INPUT, USER_MENU, MESSAGE_MENU = 1, 2, 3
 MOST_COMMANDS = {CHAT_INPUT: 100, USER_MENU: 15, MESSAGE_MENU: 15}
@@ -85,6 +86,20 @@ def refuse_if(problems: Iterable[Problem]) -> None:
 
 def required(path: Path) -> Problem:
     return path, "BASE_TYPE_REQUIRED", "This field is required"
+
+
+def refuse_if_heavy(body: Json) -> None:
+    """Discord breaks down over it, and says no more than that."""
+    if weight(body.get("components") or []) > HEAVIEST:
+        raise Refused(500, 0, "500: Internal Server Error")
+
+
+def weight(components: Iterable[Json]) -> int:
+    """Bytes of all texts, and some for each component: as somebody found out by trying."""
+    everything = list(walk(components))
+    everything += [option for each in everything for option in each.get("options") or ()]
+    texts = [v for each in everything for v in each.values() if isinstance(v, str)]
+    return 12 * len(everything) + sum(len(t.encode("utf-8", "surrogatepass")) for t in texts)
 
 
 def length(path: Path, value: Any, least: int, most: int) -> Iterator[Problem]:

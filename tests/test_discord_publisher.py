@@ -72,6 +72,15 @@ async def test_every_post_has_an_enforced_nonce_and_carries_its_key(bot: Discord
     assert (made, render.key_of(message.json())) == (message.id, key)
 
 
+async def test_a_digest_of_papers_in_japanese_is_posted(bot: DiscordBot) -> None:
+    told = text("推測的復号は言語モデルの生成を速くする。" * 40)
+    cards = tuple(replace(card, gist=told) for card in digest(bot, 8).cards)
+
+    made = await publish(bot, bot.papers, digest(bot, cards=cards))
+
+    assert [m.id for m in bot.server.messages(bot.papers)] == made
+
+
 async def test_a_post_that_is_made_again_is_the_first_one(bot: DiscordBot) -> None:
     ids = [await publish(bot, bot.papers, digest(bot)) for _ in range(2)]
 

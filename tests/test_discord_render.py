@@ -35,7 +35,7 @@ from bot.views import (
 )
 from tests import sample_card
 from tests.discord_reader import DiscordReader, Shown, clickables, parse
-from tests.discord_rules import message_problems
+from tests.discord_rules import HEAVIEST, message_problems, weight
 from tests.discord_state import COMPONENTS_V2, walk
 from tests.hostile_views import LAYOUTS, VIEWS
 from tests.pictures import discord_scenes
@@ -177,6 +177,17 @@ def test_a_digest_of_ten_papers_of_the_usual_size_fits_two_messages() -> None:
         )  # fmt: skip
 
         assert len(render.digest(digest)) == 2
+
+
+def test_a_paper_that_no_message_holds_keeps_its_menu() -> None:
+    long = tuple(replace(CARD.actions[0], label=f"{n} {'漢' * 90}") for n in range(25))
+    card = replace(CARD, abstract=(Span("漢" * 2_900),), actions=long)
+
+    found = render.messages(Listing((), cards=(card, card)))
+
+    assert all(list(message_problems(payload)) == [] for payload in found)
+    assert all(weight(payload["components"]) <= HEAVIEST for payload in found)
+    assert len([c for payload in found for c in clickables(payload["components"])]) == 50
 
 
 def test_a_quiet_day_is_grey_and_says_why() -> None:

@@ -6,6 +6,7 @@ them off; they need no right to embed links (discord-api-docs#8462).
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -19,6 +20,8 @@ Json = dict[str, Any]
 COMPONENTS_V2 = 1 << 15
 COMPONENTS = 40  # in a message, nested ones included
 TEXT = 4000  # of all texts of a message
+# of a message in UTF-8: from about 10,170 on Discord answers 500, undocumented (discord-api-docs#8554)
+BYTES = 10_000
 BUTTONS = 5  # in a row
 OPTIONS = 25  # of a menu
 LABEL, OPTION, PLACEHOLDER = 80, 100, 150
@@ -35,6 +38,7 @@ NOBODY: Json = {"parse": []}
 _ROOM = 120
 _ROOM_COMPONENTS = 2
 
+_FOLDED = 10  # options of a menu of its own, for a paper that no message holds
 _BESIDE = 2  # lines; those below are as wide as the message, also on a phone
 
 
@@ -85,22 +89,35 @@ def _part(page: Sequence[Piece], color: int, threaded: bool) -> Part:
 
 
 def _split(piece: Piece) -> Iterator[Piece]:
-    """One that no message can hold: line by line, the buttons last."""
+    """One that no message can hold: line by line, the buttons last, what is folded after them."""
     rest = replace(piece, beside=None, buttons=(), folded=(), ruled=False, paper="")
     if piece.lines:
-        yield replace(piece, lines=piece.lines[:1], buttons=())
+        yield replace(piece, lines=piece.lines[:1], buttons=(), folded=())
     for line in piece.lines[1:]:
         yield replace(rest, lines=(line,))
     for some in _chunks(piece.buttons, BUTTONS):
         yield replace(rest, lines=(), buttons=some)
+    for some in _chunks(piece.folded, _FOLDED):
+        yield replace(rest, lines=(), folded=some, boxed=False)
 
 
 def _fits(page: Sequence[Piece], color: int) -> bool:
     if sum(len(piece.folded) for piece in page) > OPTIONS:
         return False
-    everything = list(walk(_message(page, color)["components"]))
+    components = _message(page, color)["components"]
+    everything = list(walk(components))
     texts = sum(size(each["content"]) for each in everything if each["type"] == DISPLAY)
-    return len(everything) <= COMPONENTS - _ROOM_COMPONENTS and texts <= TEXT - _ROOM
+    return (
+        len(everything) <= COMPONENTS - _ROOM_COMPONENTS
+        and texts <= TEXT - _ROOM
+        and _bytes(components) <= BYTES - _ROOM
+    )
+
+
+def _bytes(components: Sequence[Json]) -> int:
+    """With the names of the fields, which are more than what Discord adds to each component."""
+    written = json.dumps(components, ensure_ascii=False, separators=(",", ":"))
+    return len(written.encode("utf-8", "surrogatepass"))
 
 
 def walk(components: Iterable[Json]) -> Iterator[Json]:
