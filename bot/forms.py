@@ -22,7 +22,10 @@ _SOURCE = ("everywhere", *commands.SOURCES)
 _SORT = ("best", "new", "upvotes")
 _CODE = ("any", "with code")
 _WHO = {"discord": "Who may share and vote"}  # to change takes Discord's own permission
-_WHO_HINT = {"slack": "members or managers; to name people, type /papers set who:@ann,@bob"}
+_WHO_HINT = {
+    "slack": "members or managers; to name people, type /papers set who:@ann,@bob",
+    "discord": "members or managers; to name people, type /papers-admin set who:@ann,@bob",
+}
 
 
 def form_of(name: str, channel: Channel) -> Form:

@@ -267,6 +267,21 @@ async def test_members_vote_and_share_as_far_as_the_channel_lets_them(bot: Disco
     assert (await bot.settings(bot.papers)).who == f"@{bot.bob.id}"
 
 
+async def test_people_are_named_by_their_mention_not_by_their_name(bot: DiscordBot) -> None:
+    """Nobody's id is ``ann``: the channel would let nobody vote and say that it was set."""
+    await bot.ask("papers-admin set", max=5)
+    before = await bot.settings(bot.papers)
+
+    typed = await bot.ask("papers-admin set", who="@ann")
+    opened = await bot.ask("papers-admin settings")
+    assert opened.modal is not None
+    filled = await bot.server.submit(bot.ann, opened.modal, {"who": f"@{bot.bob.id}, @ann"})
+
+    for answered in (typed, filled):
+        assert "Discord does not tell me who @ann is." in read(answered.text)
+    assert await bot.settings(bot.papers) == before
+
+
 async def test_a_channel_is_read_only_by_who_sees_it(bot: DiscordBot) -> None:
     secret = bot.server.add_channel(bot.lab, "secret")
     bot.server.overwrite(secret, bot.lab.roles[bot.lab.id], deny=P.VIEW_CHANNEL)

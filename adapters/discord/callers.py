@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import discord
@@ -14,6 +15,8 @@ from bot.errors import UserError
 from bot.model import Caller, ChannelRef, Role
 
 Interaction = discord.Interaction[discord.Client]
+
+_PERSON = re.compile(r"@\d+", re.ASCII)
 
 
 def caller_of(interaction: Interaction) -> Caller:
@@ -39,7 +42,7 @@ def _channel_of(interaction: Interaction) -> str:
 
 
 def fitted(caller: Caller, command: Command, interaction: Interaction) -> Caller:
-    """The caller as *command* needs it; raises UserError where it takes a manager.
+    """The caller as *command* needs it; raises UserError where it takes a manager or names nobody.
 
     What a button comes back to (``again``) is not known here: who is no manager gets to read alone.
     """
@@ -53,9 +56,23 @@ def fitted(caller: Caller, command: Command, interaction: Interaction) -> Caller
             )
         if verb.name not in OF_MEMBERS:
             caller = replace(caller, role=Role.GUEST)
+    if isinstance(command, commands.SetOptions):
+        _check_people(dict(command.options).get("who", ""))
     if isinstance(command, commands.Home | commands.ListSubscriptions):
         return replace(caller, channels=_seen(interaction))
     return caller
+
+
+def _check_people(who: str) -> None:
+    """Whom ``who:`` names is known by the id that Discord gives for a mention, never by a name."""
+    for name in map(str.strip, who.split(",")):
+        if name.startswith("@") and not _PERSON.fullmatch(name):
+            raise UserError(
+                f"Discord does not tell me who {name[:40]} is.",
+                hint="Type @ at who of /papers-admin set, and choose from the people that Discord "
+                "offers.",
+                field="who",
+            )
 
 
 def _seen(interaction: Interaction) -> frozenset[str]:
