@@ -352,9 +352,23 @@ async def test_who_wants_threads_hears_that_there_can_be_none(bot: DiscordBot, f
 
     done = await bot.ask("papers-admin set", at=at, layout="thread")
 
-    lacking = "Send Messages in Threads" if forum else "Create Public Threads"
+    lacking = "Send Messages in Posts" if forum else "Create Public Threads"
     said = f": I lack the permission {lacking} in this channel."
     assert await bot.server.until(lambda: said in read(done.text))
+
+
+async def test_a_forum_takes_no_right_to_create_threads(bot: DiscordBot) -> None:
+    """Discord does not ask for it there, and its settings of a forum do not have it."""
+    forum = bot.server.add_channel(bot.lab, "reading", Kind.FORUM)
+    at = bot.server.add_thread(forum, "Which?", by=bot.ann)
+    bot.server.overwrite(forum, bot.server.bot, deny=P.CREATE_PUBLIC_THREADS)
+    await bot.known()
+
+    done = await bot.ask("papers-admin set", at=at, layout="thread")
+    await bot.platform._surfaces.drain(5)
+
+    assert "Set layout to thread" in read(done.text)
+    assert "I lack" not in read(done.text)
 
 
 async def test_a_role_is_named_and_who_chose_it_hears_that_it_cannot_be_mentioned(

@@ -359,12 +359,21 @@ async def test_the_text_of_a_voice_channel_takes_the_right_to_connect(bot: Disco
     assert "I lack the permission Connect in this channel" in read(warned.text)
 
 
-async def test_a_forum_needs_the_right_to_write_in_threads(bot: DiscordBot, forum: Channel) -> None:
+@pytest.mark.parametrize(
+    ("denied", "named"),
+    [
+        (P.SEND_MESSAGES, "Create Posts"),
+        (P.SEND_MESSAGES_IN_THREADS, "Send Messages in Posts"),
+    ],
+)
+async def test_a_forum_has_its_own_names_for_permissions(
+    bot: DiscordBot, forum: Channel, denied: P, named: str
+) -> None:
     everyone = bot.lab.roles[bot.lab.id]
-    bot.server.overwrite(forum, everyone, deny=P.SEND_MESSAGES_IN_THREADS)
+    bot.server.overwrite(forum, everyone, deny=denied)
     await bot.known()
 
-    with pytest.raises(ChannelGone, match="Send Messages in Threads"):
+    with pytest.raises(ChannelGone, match=f"I lack the permission {named} there"):
         await publish(bot, forum, digest(bot))
 
 

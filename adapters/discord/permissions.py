@@ -18,6 +18,10 @@ _NAMES = {
     "send_messages_in_threads": "Send Messages in Threads",
     "connect": "Connect",  # for the text of a voice channel
 }
+_IN_FORUMS = {
+    "send_messages": "Create Posts",
+    "send_messages_in_threads": "Send Messages in Posts",
+}
 # Not Embed Links: messages are made of components, which no missing right takes away in silence.
 POSTING = ("view_channel", "send_messages")
 THREADS = ("create_public_threads", "send_messages_in_threads")
@@ -44,14 +48,17 @@ def posting_in(channel: object) -> tuple[str, ...]:
             return POSTING
 
 
-def missing(has: discord.Permissions, wanted: Iterable[str]) -> tuple[str, ...]:
-    """Those of the permissions that are not there, as Discord's settings call them.
+def missing(
+    has: discord.Permissions, wanted: Iterable[str], channel: object = None
+) -> tuple[str, ...]:
+    """Those of the permissions that are not there, as Discord's settings of the channel call them.
 
     Who cannot see a channel can do nothing in it: that is named alone.
     """
     if not has.view_channel:
         return (_NAMES["view_channel"],)
-    return tuple(_NAMES[name] for name in wanted if not getattr(has, name))
+    names = _NAMES | (_IN_FORUMS if isinstance(channel, discord.ForumChannel) else {})
+    return tuple(names[name] for name in wanted if not getattr(has, name))
 
 
 def lacking(names: Iterable[str]) -> str:
@@ -70,9 +77,10 @@ def warnings(interaction: discord.Interaction[Any], channel: Channel | None) -> 
         if place.parent is None or guild is None or guild.me is None:
             return
         has, place = place.parent.permissions_for(guild.me), place.parent
-    if lacks := missing(has, posting_in(place)):
+    layout = "" if channel is None or isinstance(place, discord.ForumChannel) else channel.layout
+    if lacks := missing(has, posting_in(place), place):
         yield _warning("No digest can come here yet", lacks)
-    elif channel and channel.layout == "thread" and (lacks := missing(has, THREADS)):
+    elif layout == "thread" and (lacks := missing(has, THREADS)):
         yield _warning("Digests come without threads", lacks)
     role_id = channel.ping.partition("@")[0] if channel else ""
     role = guild.get_role(int(role_id)) if guild and role_id else None

@@ -45,7 +45,7 @@ REASONS = {
     MISSING_ACCESS: permissions.lacking(["View Channel"]),
     NO_DIRECT_MESSAGES: "Discord lets me send no direct message to this person",
     MISSING_PERMISSIONS: "Discord says that I lack a permission there; posting takes View Channel "
-    "and Send Messages",
+    "and Send Messages, or Create Posts in a forum",
 }
 
 Message = dict[str, Any]

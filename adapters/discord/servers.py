@@ -74,7 +74,7 @@ class Servers:
             return None
         has = channel.permissions_for(guild.me)
         threads = not permissions.missing(has, permissions.THREADS)
-        missing = permissions.missing(has, permissions.posting_in(channel))
+        missing = permissions.missing(has, permissions.posting_in(channel), channel)
         if isinstance(channel, discord.ForumChannel):
             return Place(
                 ref.channel, True, missing, has.read_message_history, threads,
