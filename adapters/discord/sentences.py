@@ -21,8 +21,10 @@ _OPTIONS = {
         ("why", "show", "similar", "save", "unsave", "share", "like", "dislike", "unvote"), ("paper",)
     ),
 }  # fmt: skip
-_NAMED = re.compile(r"\[|\w+:", re.ASCII)  # options that have their names, or that may be missing
+_PARTS = ("weight", "label")  # options here, which subscribe takes from each of its parts
+_NAMED = re.compile(r"\[?(\w+):", re.ASCII)
 _SCHEDULE = re.compile(r"(\D.*?)(?: (\d\d:\d\d\S*)(?: (\S+))?)?", re.ASCII)
+_ALL = re.compile(r"\ball\b(?!:)")
 _YES = re.compile(r"(?<= )(\w+):yes\b", re.ASCII)
 
 
@@ -39,21 +41,38 @@ def native(sentence: str) -> str:
         return sentence
     of_admins = is_for_managers(verb) or verb.name == "settings"
     command = "/papers-admin" if of_admins else "/papers"
-    return " ".join(filter(None, (command, verb.name, _options(verb.name, words))))
+    return " ".join(filter(None, (command, verb.name, _options(verb, words))))
 
 
-def _options(verb: str, words: str) -> str:
+def _options(verb: Verb, words: str) -> str:
     words = _YES.sub(r"\1:True", f" {words}").strip()
-    if verb == "erase":
+    if verb.name == "erase":
         return words.removeprefix("me").strip()
-    if verb == "schedule" and (found := _SCHEDULE.fullmatch(words)):
+    if verb.name == "list":
+        return _ALL.sub("all:True", words)
+    if verb.name == "schedule" and (found := _SCHEDULE.fullmatch(words)):
         named = zip(("days", "time", "timezone"), found.groups(), strict=True)
         return " ".join(f"{option}:{value}" for option, value in named if value)
-    names = _OPTIONS.get(verb, ())
-    values = words.split(" ", len(names) - 1) if words and names else []
-    if not values or _NAMED.match(words):
+    names = _OPTIONS.get(verb.name, ())
+    known = {*names, *verb.options, *_PARTS}
+    given, rest = list[str](), words.split()
+    while rest and _name_of(rest[0]) in known:  # not a field of the query, as cat:
+        given.append(rest.pop(0))
+    if not names or not rest:
         return words
-    return " ".join(
-        value if _NAMED.match(value) else f"{name}:{value}"
+    values = " ".join(rest).split(" ", len(names) - 1)
+    given += (
+        value if _name_of(value) in known else _called(name, value)
         for name, value in zip(names, values, strict=False)
     )
+    return " ".join(given)
+
+
+def _name_of(word: str) -> str:
+    found = _NAMED.match(word)
+    return found[1] if found else ""
+
+
+def _called(name: str, value: str) -> str:
+    """Brackets, around what may be missing, stay around the whole."""
+    return f"[{name}:{value[1:]}" if value.startswith("[") else f"{name}:{value}"
