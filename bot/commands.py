@@ -595,9 +595,10 @@ VERBS = (
     Verb("set", "set max:10 strictness:strict", "change a setting", CHANGE, _set, _SETTINGS,
          "max:1 to 50; strictness:loose, normal, strict or a number; layout:compact, cards, thread; "
          "quiet:post, note, silent; trending:0 to 20; who:members, managers or @ann,@bob; on Slack unfurl:on; "
-         "on Discord ping:@role@60."),
+         "on Discord ping:@role above:60."),
     Verb("config", "config undo", "take the last change back; export and import of all settings", CHANGE,
-         _config, more="config export prints this channel's settings; config import takes them, pasted.",
+         _config, more="config export gives this channel's settings; config import takes them, pasted, or on "
+         "Discord as a file.",
          aliases=("undo",)),
     Verb("erase", "erase me", "remove what is kept about you: saved papers, votes and your own channel", OWN,
          _erase, ("sure",), aliases=("forget-me",)),

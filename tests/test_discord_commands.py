@@ -449,6 +449,15 @@ def test_a_sentence_goes_to_its_options(sentence: str, written: str) -> None:
     assert native(sentence) == written
 
 
+@pytest.mark.parametrize(
+    ("verb", "told"), [("set", "ping:@role above:60"), ("config", "on Discord as a file")]
+)
+async def test_help_tells_what_the_options_here_are(bot: DiscordBot, verb: str, told: str) -> None:
+    answered = await bot.ask("papers help", topic=verb)
+
+    assert told in read(answered.text)
+
+
 async def test_what_asks_first_can_be_told_to_do_it_at_once(bot: DiscordBot) -> None:
     await bot.ask("papers-admin subscribe", query="graphs")
 
