@@ -582,6 +582,23 @@ async def test_a_form_with_a_mistake_comes_back_as_it_was_filled_in(bot: Discord
     assert [field.get("value") for field in fresh.modal.inputs] == [None, "1", None]
 
 
+async def test_who_manages_nothing_gets_a_form_back_as_it_was_filled_in_too(
+    bot: DiscordBot,
+) -> None:
+    opened = await bot.ask("papers search", by=bot.bob)
+    assert opened.modal is not None
+    filled = await bot.server.submit(bot.bob, opened.modal, {"query": "a|b c", "sort": "new"})
+    assert filled.original is not None
+
+    again = await bot.server.click(bot.bob, filled.original, "Correct it")
+
+    assert again.modal is not None
+    fields = {field["custom_id"]: field for field in again.modal.inputs}
+    assert fields["query"].get("value") == "a|b c"
+    chosen = [each["value"] for each in fields["sort"]["options"] if each.get("default")]
+    assert chosen == ["new"]
+
+
 async def test_a_schedule_is_chosen_in_a_form(bot: DiscordBot) -> None:
     opened = await bot.ask("papers-admin schedule")
     assert opened.modal is not None

@@ -29,7 +29,7 @@ from bot.answers import mistake
 from bot.commands import Command
 from bot.errors import UserError
 from bot.flood import Flood
-from bot.model import Caller
+from bot.model import Caller, ChannelRef
 from bot.views import Action, Form, Notice, Span, View, text
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ class Surfaces:
         self._replies = replies
         self._completion = completion
         self._flood = flood
-        self._drafts: OrderedDict[tuple[Caller, str], Mapping[str, str]] = OrderedDict()
+        self._drafts: OrderedDict[tuple[ChannelRef, str, str], Mapping[str, str]] = OrderedDict()
         self._in_hand: set[asyncio.Task[Any]] = set()
 
     async def drain(self, seconds: float) -> None:
@@ -141,7 +141,7 @@ class Surfaces:
     async def _open(self, interaction: Interaction, request: Command, asker: Caller) -> None:
         form = await self._core().answers.answer(request, asker)
         if isinstance(form, Form):
-            draft = self._drafts.get((asker, form.command), {})
+            draft = self._drafts.get((asker.ref, asker.user, form.command), {})
             filled = (replace(f, value=draft.get(f.name, f.value)) for f in form.fields)
             form = replace(form, fields=tuple(filled))
             await self._replies.open(interaction, form, FORM + form.command)
@@ -172,7 +172,7 @@ class Surfaces:
         values: Mapping[str, str],
         asker: Caller,
     ) -> View:
-        draft = asker, command
+        draft = asker.ref, asker.user, command
         self._drafts.pop(draft, None)
         try:
             request = forms.from_form(command, values)
