@@ -530,6 +530,15 @@ async def test_options_are_completed(
     assert [choice["value"] for choice in offered.choices][: len(expected) or 1] == expected
 
 
+async def test_nobody_is_offered_what_another_was_shown(bot: DiscordBot) -> None:
+    await bot.ask("papers save", paper="2611.00002")
+    await bot.ask("papers saved")
+
+    for person, expected in ((bot.ann, ["2611.00002"]), (bot.bob, [])):
+        offered = await bot.server.autocomplete(person, bot.papers, "papers why", "paper", "graph")
+        assert [choice["value"] for choice in offered.choices] == expected
+
+
 async def test_the_last_digest_is_read_once_a_minute_while_somebody_types(
     bot: DiscordBot, monkeypatch: pytest.MonkeyPatch
 ) -> None:

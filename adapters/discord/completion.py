@@ -21,7 +21,7 @@ from bot.commands import VERBS
 from bot.errors import UserError
 from bot.forms import STRICTNESS
 from bot.identity import short_id
-from bot.model import ChannelRef, Paper
+from bot.model import Caller, ChannelRef, Paper
 from bot.ports import Clock, State
 from bot.query import categories
 from bot.text import clip
@@ -29,7 +29,7 @@ from bot.views import Digest, Listing, Notice, View
 
 OFFERED = 25  # choices of one answer; platforms.md §3
 LENGTH = 100  # characters of a choice's name and value
-REMEMBERED, CHANNELS = 50, 1_000  # papers of a channel; channels
+REMEMBERED, PEOPLE, CHANNELS = 50, 1_000, 1_000  # papers of a person in a channel; such; channels
 FRESH = timedelta(minutes=1)
 _DAYS = ("weekdays", "daily", "mon,wed,fri", "tue,thu", "weekly mon", "monthly 1", "off")
 _WHO = ("members", "managers")
@@ -44,24 +44,25 @@ class Completion:
     def __init__(self, core: Callable[[], Core], clock: Clock) -> None:
         self._core = core
         self._clock = clock
-        self._shown: OrderedDict[ChannelRef, OrderedDict[str, str]] = OrderedDict()  # id to title
+        self._shown: OrderedDict[tuple[ChannelRef, str], OrderedDict[str, str]] = OrderedDict()
         self._posted: OrderedDict[ChannelRef, tuple[datetime, dict[str, str]]] = OrderedDict()
 
-    def remember(self, ref: ChannelRef, view: View) -> None:
-        """Papers that somebody was shown there."""
+    def remember(self, asker: Caller, view: View) -> None:
+        """Papers that the person was shown there, and nobody else: their own list is among them."""
         if not isinstance(view, Digest | Listing | Notice) or not view.cards:
             return
-        shown = self._shown.setdefault(ref, OrderedDict())
+        place = asker.ref, asker.user
+        shown = self._shown.setdefault(place, OrderedDict())  # id to title
         for card in reversed(view.cards):
             _put_last(shown, short_id(card.paper.id), card.paper.title, REMEMBERED)
-        _put_last(self._shown, ref, shown, CHANNELS)
+        _put_last(self._shown, place, shown, PEOPLE)
 
     async def papers(self, interaction: Interaction, typed: str) -> Choices:
-        """Those that were shown of late, then those of the last digest."""
+        """Those that the person was shown of late, then those of the last digest."""
         ref = _ref(interaction)
         if ref is None:
             return []
-        shown = self._shown.get(ref, OrderedDict[str, str]())
+        shown = self._shown.get((ref, str(interaction.user.id)), OrderedDict[str, str]())
         known = {paper: shown[paper] for paper in reversed(shown)} | await self._last_digest(ref)
         words = typed.casefold().split()
         return _choices(

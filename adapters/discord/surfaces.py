@@ -124,7 +124,7 @@ class Surfaces:
 
     async def _answer(self, interaction: Interaction, request: Command, asker: Caller) -> None:
         view = await self._core().answers.answer(request, asker)
-        self._completion.remember(asker.ref, view)
+        self._completion.remember(asker, view)
         await self._replies.show(
             interaction, view, *await self._warnings(interaction, request, asker)
         )
@@ -181,7 +181,7 @@ class Surfaces:
             view: View = mistake(error)
         else:
             view = await self._core().answers.answer(request, asker)
-            self._completion.remember(asker.ref, view)
+            self._completion.remember(asker, view)
         if not isinstance(view, Notice) or view.kind != "error":
             return view
         self._drafts[draft] = values
