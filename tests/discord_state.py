@@ -63,6 +63,7 @@ PEOPLE = (
 IN_DMS = P.ATTACH_FILES | P.EMBED_LINKS | P.MENTION_EVERYONE | P.USE_EXTERNAL_EMOJIS
 EPHEMERAL, LOADING, COMPONENTS_V2 = 1 << 6, 1 << 7, 1 << 15  # flags of messages
 REQUIRE_TAG = 1 << 4  # flag of forums
+OBFUSCATED = 1 << 17  # flag of channels that the gateway may not tell of
 THREADS = (Kind.ANNOUNCEMENT_THREAD, Kind.PUBLIC_THREAD, Kind.PRIVATE_THREAD)
 
 
@@ -339,6 +340,22 @@ class Channel(Thing):
             }  # fmt: skip
         return made
 
+    def told_json(self, bot: User) -> Json:
+        """As the gateway tells of it: a channel that the bot does not see keeps id, type and place.
+
+        So since November 2026 (docs: channel, "obfuscated channels").
+        """
+        made = self.json()
+        guild = self.guild
+        if guild is None or self.kind is Kind.CATEGORY or P.VIEW_CHANNEL in permissions(bot, self):
+            return made
+        hidden = {
+            "name": "___hidden___", "topic": None, "last_message_id": None,
+            "flags": self.flags | OBFUSCATED, "available_tags": [],
+            "permission_overwrites": [Overwrite(guild.id, 0, deny=P.VIEW_CHANNEL).json()],
+        }  # fmt: skip
+        return made | {name: value for name, value in hidden.items() if name in made}
+
     def member_json(self, user: User) -> Json:
         joined = self.members[user.id].isoformat()
         return {"id": self.id, "user_id": user.id, "join_timestamp": joined, "flags": 0}
@@ -391,7 +408,7 @@ class Guild(Thing):
         return self.json() | {
             "joined_at": self.members[bot.id].joined_at.isoformat(), "large": False,
             "member_count": len(self.members), "members": [self.members[bot.id].json()],
-            "channels": [channel.json() for channel in self.channels.values()],
+            "channels": [channel.told_json(bot) for channel in self.channels.values()],
             "threads": threads, "presences": [], "voice_states": [], "stage_instances": [],
             "guild_scheduled_events": [], "soundboard_sounds": [],
         }  # fmt: skip

@@ -216,7 +216,7 @@ class World:
         channel.position = len(guild.channels)
         channel.tags = [Tag(self.new_id(), tag) for tag in tags]
         guild.channels[channel.id] = self.channels[channel.id] = channel
-        self.emit("CHANNEL_CREATE", channel.json(), guild)
+        self.emit("CHANNEL_CREATE", channel.told_json(self.bot), guild)
         return channel
 
     def overwrite(
@@ -227,18 +227,23 @@ class World:
         kind = 0 if isinstance(target, Role) else 1
         with self._gaining_access(channel.guild):
             channel.overwrites[target.id] = Overwrite(target.id, kind, allow, deny)
-            self.emit("CHANNEL_UPDATE", channel.json(), channel.guild)
+        self.emit("CHANNEL_UPDATE", channel.told_json(self.bot), channel.guild)
 
     @contextmanager
     def _gaining_access(self, guild: Guild) -> Iterator[None]:
-        """Threads that the bot comes to see are told with THREAD_LIST_SYNC."""
+        """What the bot comes to see, and sees no more: threads are told with THREAD_LIST_SYNC."""
 
         def visible() -> set[Channel]:
             threads = [thread for thread in guild.threads.values() if not thread.archived]
             return {thread for thread in threads if self._sees(thread)}
 
-        before = visible()
+        def seen() -> set[Channel]:
+            return {channel for channel in guild.channels.values() if self._sees(channel)}
+
+        before, channels = visible(), seen()
         yield
+        for channel in sorted(channels ^ seen(), key=lambda channel: channel.position):
+            self.emit("CHANNEL_UPDATE", channel.told_json(self.bot), guild)
         if gained := visible() - before:
             members = [t.member_json(self.bot) for t in gained if self.bot.id in t.members]
             data: Json = {
@@ -259,7 +264,7 @@ class World:
             assert hasattr(channel, name), name
             setattr(channel, name, value)
         if not channel.is_thread:
-            self.emit("CHANNEL_UPDATE", channel.json(), channel.guild)
+            self.emit("CHANNEL_UPDATE", channel.told_json(self.bot), channel.guild)
         elif self._sees(channel):
             self.emit("THREAD_UPDATE", channel.json(), channel.guild)
 

@@ -491,6 +491,18 @@ async def test_options_make_the_same_request_as_words(bot: DiscordBot) -> None:
     assert "Which role" in read(which.text)
 
 
+async def test_who_asks_in_a_channel_that_i_do_not_see_sees_it(bot: DiscordBot) -> None:
+    await bot.ask("papers-admin subscribe", query="graphs")
+    bot.server.overwrite(bot.papers, bot.server.bot, deny=P.VIEW_CHANNEL)
+    await bot.known()
+
+    listed = await bot.ask("papers list", all=True)
+    home = await bot.ask("papers home")
+
+    assert bot.papers.mention in listed.text
+    assert bot.papers.mention in home.text
+
+
 async def test_a_mistake_is_told_with_what_to_write_instead(bot: DiscordBot) -> None:
     told = await bot.ask("papers search", query='cat:cs.Cl "tool')
 

@@ -106,6 +106,26 @@ async def test_threads_are_told_when_the_bot_gains_access(server: DiscordServer,
         assert bot.get_channel(int(thread.id)) is not None
 
 
+async def test_of_a_channel_that_the_bot_does_not_see_it_is_told_next_to_nothing(
+    server: DiscordServer, lab: Guild, papers: Channel
+) -> None:
+    forum = server.add_channel(lab, "secrets", Kind.FORUM, tags=["agents"], topic="hush")
+    server.overwrite(forum, lab.everyone, deny=P.VIEW_CHANNEL)
+    insiders = server.add_role(lab, "insiders")
+    server.overwrite(forum, insiders, allow=P.VIEW_CHANNEL)
+
+    async with running(server) as bot:
+        hidden = bot.get_channel(int(forum.id))
+        assert isinstance(hidden, discord.ForumChannel)
+        assert (hidden.name, hidden.topic) == ("___hidden___", None)
+        assert list(hidden.available_tags) == []
+        assert not hidden.permissions_for(hidden.guild.me).view_channel
+        server.set_roles(lab, server.bot, insiders)
+        await bot.saw("guild_channel_update")
+        assert hidden.name == "secrets"
+        assert hidden.permissions_for(hidden.guild.me).view_channel
+
+
 async def test_what_was_missed_is_replayed_once_in_order(server: DiscordServer, lab: Guild) -> None:
     async with running(server) as bot:
         before = server.gateway.identified[:]

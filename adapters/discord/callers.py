@@ -59,7 +59,7 @@ def fitted(caller: Caller, command: Command, interaction: Interaction) -> Caller
     if isinstance(command, commands.SetOptions):
         _check_people(dict(command.options).get("who", ""))
     if isinstance(command, commands.Home | commands.ListSubscriptions):
-        return replace(caller, channels=_seen(interaction))
+        return replace(caller, channels=_seen(interaction) | {caller.ref.channel})
     return caller
 
 
@@ -76,7 +76,10 @@ def _check_people(who: str) -> None:
 
 
 def _seen(interaction: Interaction) -> frozenset[str]:
-    """The channels of the server that the person may look into."""
+    """The channels of the server that the person may look into.
+
+    Of those that the bot may not see Discord tells too little: they count as unseen.
+    """
     guild, user = interaction.guild, interaction.user
     if guild is None or not isinstance(user, discord.Member):
         return frozenset({f"@{user.id}"})
