@@ -620,6 +620,35 @@ async def test_who_manages_nothing_gets_a_form_back_as_it_was_filled_in_too(
     assert chosen == ["new"]
 
 
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"timezone": "Asia/Tokyo"}, "mon,thu 17:30 Asia/Tokyo"),
+        ({"time": "08:00"}, "mon,thu 08:00 Europe/Berlin"),
+        ({"days": "monthly 1"}, "monthly 1 17:30 Europe/Berlin"),
+        ({"days": "daily 9am"}, "daily 09:00 Europe/Berlin"),
+        ({"days": "off"}, "off"),
+    ],
+)
+async def test_what_is_not_given_of_a_schedule_stays(
+    bot: DiscordBot, options: dict[str, Any], expected: str
+) -> None:
+    await bot.ask("papers-admin schedule", days="mon,thu", time="17:30", timezone="Europe/Berlin")
+
+    await bot.ask("papers-admin schedule", **options)
+
+    assert str((await bot.settings(bot.papers)).schedule) == expected
+
+
+async def test_a_schedule_begins_with_a_part_of_it(bot: DiscordBot) -> None:
+    await bot.ask("papers-admin schedule", timezone="Asia/Tokyo")
+    assert str((await bot.settings(bot.papers)).schedule) == "weekdays 09:00 Asia/Tokyo"
+
+    await bot.ask("papers-admin schedule", days="off")
+    await bot.ask("papers-admin schedule", time="07:00")
+    assert str((await bot.settings(bot.papers)).schedule) == "weekdays 07:00 Asia/Tokyo"
+
+
 async def test_a_schedule_is_chosen_in_a_form(bot: DiscordBot) -> None:
     opened = await bot.ask("papers-admin schedule")
     assert opened.modal is not None

@@ -15,6 +15,7 @@ import discord
 from discord import app_commands
 from discord.app_commands import AppCommandChannel, Range
 
+from adapters.discord import sentences
 from adapters.discord.callers import Interaction, elsewhere
 from adapters.discord.completion import Completion
 from adapters.discord.surfaces import Surfaces
@@ -275,10 +276,12 @@ def papers_admin(surfaces: Surfaces, completion: Completion) -> app_commands.Gro
         time: Words | None = None,
         timezone: Words | None = None,
     ) -> None:
-        words = " ".join(filter(None, (days, time, timezone)))
-        await surfaces.asked(
-            interaction,
-            lambda: request("schedule", words) if words else commands.OpenForm("schedule"),
+        given = days or "", time or "", timezone or ""
+        if not any(given):
+            await surfaces.asked(interaction, lambda: commands.OpenForm("schedule"))
+            return
+        await surfaces.scheduled(
+            interaction, lambda known: request("schedule", sentences.schedule(known, *given))
         )
 
     @group.command(description=_of("pause"))

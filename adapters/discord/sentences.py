@@ -24,6 +24,7 @@ _OPTIONS = {
 _PARTS = ("weight", "label")  # options here, which subscribe takes from each of its parts
 _NAMED = re.compile(r"\[?(\w+):", re.ASCII)
 _SCHEDULE = re.compile(r"(\D.*?)(?: (\d\d:\d\d\S*)(?: (\S+))?)?", re.ASCII)
+_TIMED = re.compile(r"\d:|\d ?[ap]m\b|\b(?:off|never)\b", re.ASCII | re.IGNORECASE)
 _ALL = re.compile(r"\ball\b(?!:)")
 _YES = re.compile(r"(?<= )(\w+):yes\b", re.ASCII)
 
@@ -42,6 +43,17 @@ def native(sentence: str) -> str:
     of_admins = is_for_managers(verb) or verb.name == "settings"
     command = "/papers-admin" if of_admins else "/papers"
     return " ".join(filter(None, (command, verb.name, _options(verb, words))))
+
+
+def schedule(known: str, days: str, time: str, zone: str) -> str:
+    """The words of typed options; days and times that are not given stay as they are *known*."""
+    found = _SCHEDULE.fullmatch(known)
+    was_days, was_time = (found[1], found[2] or "") if found else ("", "")
+    if not days and not (time and was_days == "off"):
+        days = was_days
+    if not time and not _TIMED.search(days):
+        time = was_time
+    return " ".join(filter(None, (days, time, zone)))
 
 
 def _options(verb: Verb, words: str) -> str:

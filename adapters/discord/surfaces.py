@@ -29,7 +29,7 @@ from bot.answers import mistake
 from bot.commands import Command
 from bot.errors import UserError
 from bot.flood import Flood
-from bot.model import Caller, ChannelRef
+from bot.model import Caller, Channel, ChannelRef
 from bot.views import Action, Form, Notice, Span, View, text
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,18 @@ class Surfaces:
                 raise _no_settings()
             if await self._replies.acknowledge(interaction):
                 request = commands.ConfigImport(await _read(file))
+                await self._answer(interaction, request, asker)
+
+        await self._handle(interaction, work)
+
+    async def scheduled(self, interaction: Interaction, made: Callable[[str], Command]) -> None:
+        """A request is *made* of how the channel's schedule is written."""
+
+        async def work(asker: Caller) -> None:
+            asker = fitted(asker, commands.SetSchedule(""), interaction)
+            if await self._replies.acknowledge(interaction):
+                channel = await self._core().channels.get(asker.ref)
+                request = made(str((channel or Channel(asker.ref)).schedule))
                 await self._answer(interaction, request, asker)
 
         await self._handle(interaction, work)
