@@ -42,13 +42,14 @@ async def bot(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[DiscordBot]:
 
 async def digest_now(bot: DiscordBot, place: Channel | User) -> None:
     """A channel with a subscription, and somebody who wants its digest at once."""
+    by = place if isinstance(place, User) else None
     at = bot.server.dm(place) if isinstance(place, User) else place
     if isinstance(place, Channel) and place.kind is Kind.FORUM:
         at = bot.server.add_thread(place, "Questions", by=bot.ann)
         await bot.known()
-    await bot.ask("papers-admin subscribe", at=at, query="graphs")
+    await bot.ask("papers-admin subscribe", by=by, at=at, query="graphs")
     await bot.world.listed(*TODAYS)
-    await bot.ask("papers-admin digest", at=at)
+    await bot.ask("papers-admin digest", by=by, at=at)
 
 
 async def settle(bot: DiscordBot) -> None:
@@ -162,6 +163,17 @@ async def test_a_limit_for_all_holds_the_posts_of_other_channels_back(bot: Disco
     await settle(bot)
 
     assert len(posts(bot, bot.papers)) == len(posts(bot, other)) == 1
+
+
+async def test_who_opens_direct_messages_too_fast_opens_none_for_a_while(bot: DiscordBot) -> None:
+    bot.server.fault(DIRECT, Fault.refused(403, 40003))
+
+    await digest_now(bot, bot.ann)
+    await digest_now(bot, bot.bob)
+    assert len(bot.server.sent(DIRECT)) == 1
+    await settle(bot)
+
+    assert [len(posts(bot, bot.server.dm(each))) for each in (bot.ann, bot.bob)] == [1, 1]
 
 
 @pytest.mark.parametrize(("fault", "why"), GONE)

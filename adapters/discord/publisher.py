@@ -37,9 +37,9 @@ MISSING_ACCESS, NO_DIRECT_MESSAGES, MISSING_PERMISSIONS = 50001, 50007, 50013
 MALFORMED, ARCHIVED = 50035, 50083
 THREAD_EXISTS, THREAD_LOCKED = 160004, 160005
 THREAD_CLOSED = (UNKNOWN_CHANNEL, THREAD_LOCKED, MISSING_PERMISSIONS)
-# Limits and outages that are told with 403 or 400: direct messages opened too fast, sending and
-# features switched off, a service with too much to do, Cloudflare between us and Discord.
-PASSING = (40003, 40004, 40006, 40062, 40333, 130000)
+# Limits and outages that are told with 403 or 400: sending and features switched off, a service
+# with too much to do, Cloudflare between us and Discord.
+PASSING = (40004, 40006, 40062, 40333, 130000)
 REASONS = {
     UNKNOWN_CHANNEL: "the channel was deleted",
     MISSING_ACCESS: permissions.lacking(["View Channel"]),

@@ -20,6 +20,10 @@ from bot.ports import Clock
 
 TIMEOUT = 8.0  # seconds; a post has ten
 CONNECT = 3.0
+TOO_FAST, PATIENCE = (
+    40003,
+    300.0,
+)  # direct messages were opened too fast: a limit without its header
 BANNED = 60.0  # seconds of rest after a 429 that is not Discord's own (Cloudflare)
 _AGENT = (  # Discord asks for this form and turns others away
     f"DiscordBot (https://github.com/Rapptz/discord.py, {discord.__version__}) "
@@ -109,8 +113,10 @@ class Rest:
         if 200 <= status < 300 and (told is not None or status == 204):
             return told
         if 400 <= status < 500 and isinstance(told, dict):
-            words = str(told.get("message", ""))
-            raise Refused(status, int(told.get("code", 0)), words, told.get("errors"))
+            words, code = str(told.get("message", "")), int(told.get("code", 0))
+            if code == TOO_FAST:
+                raise self._rest(f"{method} {path}", PATIENCE)
+            raise Refused(status, code, words, told.get("errors"))
         raise Unknown(f"Discord answered {status}")
 
     def _rest(self, what: str, seconds: float) -> Later:
