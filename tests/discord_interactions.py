@@ -241,11 +241,11 @@ def message_of(world: World, request: Request) -> tuple[Exchange, Message]:
 
 @route("POST /webhooks/{webhook_id}/{webhook_token}")
 def follow_up(world: World, request: Request) -> Answer:
-    """Right after a deferral it fills the waiting message, whose flags stay (docs)."""
+    """Right after a deferral it fills the waiting message, and its flags are ignored (docs)."""
     asked, body = answered(world, request), request.body
     if asked.thinking:
         assert asked.original is not None
-        _fill(world, asked, asked.original, body, request)
+        _fill(world, asked, asked.original, body | {"flags": 0}, request)
         return 200, asked.original.json()
     refuse_if(rules.message_problems(body))
     made = _answer(world, asked, body, request)

@@ -392,6 +392,19 @@ async def test_a_form_that_was_lost_on_the_way_opens_all_the_same(
     assert opened.modal is not None
 
 
+@pytest.mark.parametrize("fault", LOST)
+async def test_a_mistake_that_shows_late_is_told_in_place_of_waiting(
+    bot: DiscordBot, fault: Fault
+) -> None:
+    bot.server.fault(ORIGINAL, fault)
+
+    told = await bot.ask("papers-admin schedule", timezone="Nowhere")
+
+    assert told.callback is Callback.DEFER
+    assert "names no time zone" in read(told.text)
+    assert told.followups == []
+
+
 async def test_who_cannot_be_told_that_it_is_done_does_not_get_it_done(bot: DiscordBot) -> None:
     bot.server.patience = 0.1
     bot.server.fault(CALLBACK, Fault.refused(404, 10062))

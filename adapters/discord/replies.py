@@ -53,12 +53,22 @@ class Replies:
     async def say(self, interaction: Interaction, view: View) -> None:
         """A short answer that takes no work; where there is one already, it follows it."""
         first, *others = render.messages(view)
-        if _ANSWERED in interaction.extras:
+        answered = interaction.extras.get(_ANSWERED)
+        if answered == DEFERRED:
+            await self._fill(interaction, first)
+        elif answered:
             others.insert(0, first)
         elif not await self._first(interaction, MESSAGE, first | {"flags": _private(first)}):
             return
         for message in others:
             await self._add(interaction, message)
+
+    async def _fill(self, interaction: Interaction, message: Payload) -> None:
+        """In place of what the person waits for; a message that follows it may get lost."""
+        try:
+            await self._edit(interaction, message, {})
+        except (Refused, Later, Unknown) as error:
+            log.warning("an answer could not be shown: %s", error)
 
     async def _add(self, interaction: Interaction, message: Payload) -> None:
         """A message that may be missing."""
@@ -79,7 +89,7 @@ class Replies:
                     await self._rest.request("POST", path, {"type": kind, "data": data})
             except Refused as refused:
                 if refused.code == ALREADY_ACKNOWLEDGED and attempt:
-                    interaction.extras[_ANSWERED] = True
+                    interaction.extras[_ANSWERED] = kind
                     return True
                 log.warning("interaction %s is not answered: %s", interaction.id, refused)
                 return False
@@ -88,7 +98,7 @@ class Replies:
                 if wait is not None:
                     await self._sleep(wait)
             else:
-                interaction.extras[_ANSWERED] = True
+                interaction.extras[_ANSWERED] = kind
                 return True
         log.warning("interaction %s could not be answered", interaction.id)
         return False
@@ -128,6 +138,7 @@ class Replies:
                     raise
                 await self._sleep(max(wait, error.after if isinstance(error, Later) else 0.0))
             else:
+                interaction.extras[_ANSWERED] = MESSAGE
                 return
 
     async def _follow(
