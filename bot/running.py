@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from bot.service import HOUSEKEEPING, LOOK_UP, RECONCILE, SEND, TICK
+from bot.service import AUDIT, HOUSEKEEPING, LOOK_UP, RECONCILE, SEND, TICK
 
 if TYPE_CHECKING:
     from adapters.scheduler import Jobs
@@ -49,6 +49,7 @@ async def serving(
         Job("tick", TICK, app.service.tick),
         Job("send", SEND, app.service.send),
         Job("look up", LOOK_UP, app.service.look_up),
+        Job("audit", AUDIT, app.service.audit),
         Job("reconcile", RECONCILE, app.service.reconcile),
         Job("housekeeping", HOUSEKEEPING, app.service.keep_house),
     ]

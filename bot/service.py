@@ -34,6 +34,7 @@ log = logging.getLogger(__name__)
 TICK = 15.0  # seconds; reliability §2
 SEND = 1.0
 LOOK_UP = 5.0
+AUDIT = 60.0
 RECONCILE = 600.0
 HOUSEKEEPING = 6 * 3600.0
 CATCH_UP = timedelta(hours=24)  # design §12: later than that it waits for the next slot
@@ -161,6 +162,10 @@ class Service:
     async def look_up(self) -> None:
         """What became of posts in doubt. No part of ``send``, which may go on for minutes."""
         await self._sender.settle_unknown()
+
+    async def audit(self) -> None:
+        """Take second copies back, minutes after a post was resent in doubt (reliability §7, A26)."""
+        await self._sender.audit()
 
     async def _slot(self, due: Due) -> Slot | None:
         """The slot to plan for, of those that are past; where there is none, the next is noted."""
@@ -295,5 +300,4 @@ class Service:
 
     async def keep_house(self) -> None:
         await self._house.tidy()
-        await self._sender.audit()
         await self._digests.renew()

@@ -694,6 +694,7 @@ class Year:
                 await service.reconcile()
             case "keep house":
                 await service.keep_house()
+                await service.audit()
             case "kill":
                 self._fuse = self._chance.randint(1, 40)
             case "stop":
