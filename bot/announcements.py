@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+NEW_YORK: Final = ZoneInfo(
+    "America/New_York"
+)  # where arXiv's days begin: its feeds change at midnight
 
 # https://info.arxiv.org/help/availability.html: days of 2026 without a mailing. A mailing leaves at
 # 20:00 in New York and is listed on the next working day, so that is the day which stays empty.
@@ -13,6 +19,11 @@ _NO_MAILING = frozenset(
         "2026-12-25", "2026-12-29", "2026-12-31",
     )
 )  # fmt: skip
+
+
+def latest_day(moment: datetime) -> date:
+    """The last day whose papers can be listed by then."""
+    return moment.astimezone(NEW_YORK).date()
 
 
 def why_empty(day: date) -> str:

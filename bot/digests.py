@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from bot import identity
-from bot.announcements import why_empty
+from bot.announcements import latest_day, why_empty
 from bot.cards import card
 from bot.errors import UserError
 from bot.feedback import VOTED_PAPERS, learn, own_words
@@ -63,9 +63,11 @@ class Slot:
         return self._first - timedelta(days=FRESH_DAYS)
 
     @property
-    def since(self) -> date:
-        """The day of the last slot that was not missed."""
-        return self.channel.schedule.slot_day_before(self._first)
+    def listed_by(self) -> date:
+        """The last day of arXiv that could be known by the last slot that was not missed."""
+        first = self.missed_from or self.at
+        last = self.channel.schedule.last_slot(first - timedelta(microseconds=1))
+        return latest_day(last or first - timedelta(days=1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +199,7 @@ class Digests:
                 [*fresh, *again],
                 slot.local,
                 since=slot.channel.schedule.slot_day_before(slot.local.date()),
-                live_since=slot.since,
+                known_by=slot.listed_by,
                 matching=matching,
             )
             papers = tuple(card.paper.id for card in digest.cards)
@@ -262,10 +264,10 @@ class Digests:
         *,
         since: date,
         repeat: bool = False,
-        live_since: date | None = None,
+        known_by: date | None = None,
         matching: _Matching | None = None,
     ) -> Digest:
-        """*live_since* is the day of the last slot that was not missed.
+        """*known_by* is the day of arXiv that the last slot, if it was not missed, could know of.
 
         It is None for a day of the past, of which nobody knows what had arrived by then.
         """
@@ -290,11 +292,10 @@ class Digests:
         cards += await self._trending(channel, profile, slot.date(), since, cards)
         why = None
         if not cards:
-            newest = await self._library.newest_day() if live_since else None
+            newest = await self._library.newest_day() if known_by else None
             health = await self._health.all_health()
-            why = quiet(
-                channel, verdicts, len(documents), slot, live_since or since, newest, health
-            )
+            days = (known_by, latest_day(slot)) if known_by else (since, slot.date())
+            why = quiet(channel, verdicts, len(documents), slot, days, newest, health)
         shown = {number for verdict in passed[: channel.max] for number in verdict.numbers}
         labels = [s.label for s in channel.subscriptions if s.label and s.number in shown]
         return Digest(
@@ -408,13 +409,16 @@ def quiet(
     verdicts: Sequence[Verdict],
     considered: int,
     slot: datetime,
-    since: date,
+    days: tuple[date, date],
     newest: date | None,
     health: Sequence[Health],
 ) -> Quiet:
-    """Why there is nothing; *verdicts* are those of the papers that were not posted before."""
+    """Why there is nothing; *verdicts* are those of the papers that were not posted before.
+
+    Of *days* the papers of those after the first, up to the second, could have come.
+    """
     if not considered:
-        return _nothing_listed(slot, since, newest, health)
+        return _nothing_listed(slot, days, newest, health)
     seen = f"{considered:,} seen"
     if not channel.subscriptions:
         return Quiet("nothing_passed", f"{seen}, but this channel has no subscription yet.")
@@ -433,15 +437,17 @@ def quiet(
 
 
 def _nothing_listed(
-    slot: datetime, since: date, newest: date | None, health: Sequence[Health]
+    slot: datetime, days: tuple[date, date], newest: date | None, health: Sequence[Health]
 ) -> Quiet:
     """*newest* is the last day on which anything that has arrived was listed; None: do not look."""
-    day = slot.date()
+    since, day = days
     window = (day - timedelta(days=back) for back in range(max(1, (day - since).days)))
     expected = next((each for each in window if not why_empty(each)), None)
     if expected is None or (newest and newest >= expected):
         empty = why_empty(day)
         said = f"No announcement: {empty}." if empty else "Nothing new has been announced since."
+        if empty and day < slot.date():
+            said = f"No announcement: it was still {day:%A} in New York, and {empty}."
         return Quiet("no_announcement", said)
     failing = [h for h in health if h.failing]
     tries = [h.next_try for h in health if h.next_try and h.next_try > slot]

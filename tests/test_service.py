@@ -247,6 +247,42 @@ async def test_a_quiet_day_is_noted_once_until_something_comes(running: Running)
     assert running.board.posted[0][1]["quiet"] == "source_late"
 
 
+@pytest.mark.parametrize(
+    ("slot", "newest", "cause", "told"),
+    [
+        pytest.param(
+            datetime(2026, 11, 30, 0, tzinfo=UTC), 27, "no_announcement",
+            "it was still Sunday in New York, and arXiv announces nothing on a Sunday",
+            id="Monday's papers are not out yet",
+        ),
+        pytest.param(
+            datetime(2026, 11, 21, 0, tzinfo=UTC), 19, "source_late",
+            "No paper listed by 20 November 2026 has arrived",
+            id="Friday's papers are missing on a Saturday",
+        ),
+        pytest.param(
+            datetime(2026, 11, 21, 0, tzinfo=UTC), 20, "no_announcement",
+            "Nothing new has been announced since",
+            id="Friday's papers came before",
+        ),
+    ],
+)  # fmt: skip
+async def test_arxivs_day_begins_in_new_york_and_not_in_tokyo(
+    running: Running, slot: datetime, newest: int, cause: str, told: str
+) -> None:
+    running.now = slot - timedelta(hours=1)
+    await running.listed(paper(1, "A poem"), on=MONDAY.date().replace(day=newest))
+    await running.open(lab(schedule=Schedule.parse("daily 09:00", "Asia/Tokyo"), quiet="post"))
+
+    await running.at(slot)
+
+    [(_, body)] = running.board.posted
+    planned = await running.ledger.last_slot(LAB)
+    assert body["quiet"] == cause
+    assert planned is not None
+    assert told in planned.why
+
+
 @pytest.mark.parametrize(("quiet", "posts"), [("post", 3), ("silent", 0)])
 async def test_quiet_days_are_posted_or_silent_as_the_channel_likes(
     running: Running, quiet: str, posts: int

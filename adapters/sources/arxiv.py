@@ -20,14 +20,13 @@ from hashlib import sha256
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 from xml.etree.ElementTree import ParseError
-from zoneinfo import ZoneInfo
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from adapters.sources.http import Answer, PoliteClient
 from adapters.sources.records import Skipped, atom_entry, clean, local_name, oai_record, rss_item
-from bot.announcements import why_empty
+from bot.announcements import NEW_YORK, why_empty
 from bot.errors import SourceUnavailable
 from bot.model import Paper, Record
 from bot.ports import Batch, Clock, Health
@@ -39,7 +38,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-NEW_YORK: Final = ZoneInfo("America/New_York")
 PAPERS_A_DAY: Final = 5_000  # design §12
 BATCH: Final = 500
 FEED_ROWS: Final = 2_000  # info.arxiv.org/help/rss: a longer feed is cut, and new papers go first

@@ -32,7 +32,7 @@ from zoneinfo import ZoneInfo
 
 from adapters.storage.schema import open_owner
 from adapters.storage.sqlite import Store
-from bot.announcements import why_empty
+from bot.announcements import NEW_YORK, why_empty
 from bot.delivery import Sender
 from bot.digests import Digests
 from bot.errors import HistoryUnreadable, Later, SourceUnavailable, Unknown
@@ -360,19 +360,16 @@ class Judge:
     def _causes(self, standing: Standing, slot: datetime, fresh: Sequence[Paper]) -> set[str]:
         """Where no paper came: those listed since the last slot's day are out, or there are none.
 
-        When a day begins is different there and here; either will do.
+        A day begins where arXiv is.
         """
         if fresh:
             return {"nothing_passed"}
         came = {_listed(paper) for paper in self.arrived[-200:]}
-        causes = set()
-        for zone in (ZoneInfo(standing.channel.schedule.zone), UTC):
-            day = slot.astimezone(zone).date()
-            last = (standing.planned or slot).astimezone(zone).date()
-            missing = {d for d in self.listed - came if min(last + _DAY, day) <= d <= day}
-            late = "source_failing" if self.failing else "source_late"
-            causes.add(late if missing else "no_announcement")
-        return causes
+        day = slot.astimezone(NEW_YORK).date()
+        last = (standing.planned or slot).astimezone(NEW_YORK).date()
+        missing = {d for d in self.listed - came if min(last + _DAY, day) <= d <= day}
+        late = "source_failing" if self.failing else "source_late"
+        return {late if missing else "no_announcement"}
 
     def stood(self, board: Board) -> None:
         """What was planned stands there, once, and nothing else."""
@@ -514,12 +511,12 @@ class Year:
 
     def _make_papers(self, days: int) -> None:
         chance = self._chance
-        for day in (FIRST + n * _DAY for n in range(days + 2)):
+        for day in (FIRST + n * _DAY for n in range(-1, days + 2)):
             if why_empty(day):
                 continue
             self.judge.listed.add(day)
             for n in range(PAPERS_A_DAY if chance.random() < 0.97 else 25):
-                at = datetime.combine(day, time(14 if chance.random() < 0.1 else 4), UTC)
+                at = datetime.combine(day, time(10 if chance.random() < 0.1 else 0), NEW_YORK)
                 topics = " ".join(chance.sample(TOPICS, 2))
                 paper = Paper(
                     f"arxiv:{day:%y%m}.{day.day:02}{n:03}", f"On {topics} {day:%j} {n}", "It is so.",
