@@ -22,7 +22,7 @@ from bot.paper_answers import PaperAnswers
 from bot.ports import ChannelStore, Clock, Library, Outbox, Shelf, SourceHealth
 from bot.ranking import LINE, Verdict
 from bot.schedule import Schedule
-from bot.service import reschedule
+from bot.service import is_paused, reschedule
 from bot.status_answers import StatusAnswers, moment, upcoming
 from bot.subscription_answers import SubscriptionAnswers, rhythm
 from bot.views import (
@@ -105,9 +105,7 @@ class Answers:
         """What somebody sees who comes back to a channel: its last digest and how it stands."""
         channel = await self._channel(caller)
         again = await self._digests.again(channel)
-        words = (
-            f"{how_many(len(channel.subscriptions), 'subscription')}, digests {rhythm(channel)}."
-        )
+        words = f"{how_many(len(channel.subscriptions), 'subscription')}, digests {rhythm(channel, self._clock())}."
         standing = Notice(
             text("Channel ", named(caller.ref), f": {words}"),
             kind="info",
@@ -323,7 +321,7 @@ class Answers:
         channel = await self._channel(caller)
         if not words:
             return Notice(
-                text(f"Digests come {rhythm(channel)}."),
+                text(f"Digests come {rhythm(channel, self._clock())}."),
                 kind="info",
                 hints=upcoming(channel, self._clock()),
             )
@@ -335,7 +333,7 @@ class Answers:
                         typed("schedule weekdays 09:00"), ".")  # fmt: skip
             return Notice(text("No digest comes by itself any more."), hints=(hint,))
         return Notice(
-            text(f"Digests come {after.schedule}."),
+            text(f"Digests come {rhythm(after, self._clock())}."),
             hints=(
                 *upcoming(after, self._clock()),
                 *((text("Your time zone is not known; name it to change it."),) if assumed else ()),
@@ -357,7 +355,7 @@ class Answers:
     async def _resume(self, caller: Caller) -> View:
         channel = await self._channel(caller)
         closure = await self._ledger.gone(caller.ref)
-        if not channel.paused and not closure:
+        if not is_paused(channel, self._clock()) and not closure:
             return Notice(
                 text("It is not paused."), kind="info", hints=upcoming(channel, self._clock())
             )
@@ -370,7 +368,7 @@ class Answers:
             words = f"I post here again. No post was taken before: {closure.reason.rstrip('.')}."
             more = text("What was not posted can come with the next digest.")
             return Notice(text(words), hints=(more, *hints))
-        return Notice(text(f"Going on: digests come {rhythm(after)}."), hints=hints)
+        return Notice(text(f"Going on: digests come {rhythm(after, self._clock())}."), hints=hints)
 
     async def _undo(self, caller: Caller) -> View:
         undone = await self._store.undo(caller.ref, caller.user)

@@ -46,14 +46,25 @@ _AT_ONCE = 500  # channels planned together
 
 def due_after(channel: Channel, after: datetime) -> Due:
     """The channel's next slot; a pause holds it back, or leaves none."""
-    schedule, zone = channel.schedule, ZoneInfo(channel.schedule.zone)
-    fingerprint = _fingerprint(channel)
-    if channel.paused:
-        if channel.paused_until is None:
-            return Due(channel.ref, None, fingerprint)
-        end = datetime.combine(channel.paused_until, time(), zone).astimezone(UTC)
-        after = max(after, end - timedelta(microseconds=1))
-    return Due(channel.ref, schedule.next_due(after), fingerprint)
+    start = running_after(channel, after)
+    at = None if start is None else channel.schedule.next_due(start)
+    return Due(channel.ref, at, _fingerprint(channel))
+
+
+def running_after(channel: Channel, after: datetime) -> datetime | None:
+    """From when on its slots count: *after*, or just before its pause ends; None: it does not end."""
+    if not channel.paused:
+        return after
+    if channel.paused_until is None:
+        return None
+    zone = ZoneInfo(channel.schedule.zone)
+    end = datetime.combine(channel.paused_until, time(), zone).astimezone(UTC)
+    return max(after, end - timedelta(microseconds=1))
+
+
+def is_paused(channel: Channel, now: datetime) -> bool:
+    """Whether it is paused now: settings keep a pause that has ended by itself."""
+    return running_after(channel, now) != now
 
 
 def _fingerprint(channel: Channel) -> str:
@@ -94,9 +105,9 @@ def is_long_quiet(schedule: Schedule, since: datetime, now: datetime) -> bool:
     return True
 
 
-def _needs(channel: Channel, source: str) -> bool:
+def _needs(channel: Channel, source: str, now: datetime) -> bool:
     """Whether an outage of the source keeps something from the channel that it waits for."""
-    if channel.paused or channel.schedule.is_off:
+    if is_paused(channel, now) or channel.schedule.is_off:
         return False
     return channel.trending > 0 if source == "huggingface" else bool(channel.subscriptions)
 
@@ -279,7 +290,7 @@ class Service:
         told: set[tuple[str, str, str]] = set()
         for channel in await self._channels.all():
             owner = channel.ref.platform, channel.ref.tenant, channel.owner
-            if owner in told or not _needs(channel, health.name):
+            if owner in told or not _needs(channel, health.name, self._clock()):
                 continue
             told.add(owner)
             local = since.astimezone(ZoneInfo(channel.schedule.zone))

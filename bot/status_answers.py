@@ -23,7 +23,7 @@ from bot.ports import (
     SourceHealth,
     State,
 )
-from bot.service import LATE, QUIET_SLOTS, is_long_quiet, silent_since
+from bot.service import LATE, QUIET_SLOTS, is_long_quiet, is_paused, running_after, silent_since
 from bot.subscription_answers import SubscriptionAnswers, rhythm, sees
 from bot.text import clip
 from bot.views import (
@@ -79,8 +79,8 @@ class StatusAnswers:
         rows = [
             Row(text("Channel"), text(f"{caller.ref}")),
             *([_closed(closure, channel)] if closure else []),
-            Row(text("Digests"), text(rhythm(channel)),
-                () if channel.paused or closure else upcoming(channel, now)),
+            Row(text("Digests"), text(rhythm(channel, now)),
+                () if closure else upcoming(channel, now)),
             Row(text("Settings"), text(
                 f"{how_many(len(channel.subscriptions), 'subscription')}, {how_many(len(channel.muted), 'muted word')}, "
                 f"at most {channel.max} papers, {channel.strictness}, {channel.layout}, "
@@ -99,7 +99,7 @@ class StatusAnswers:
         ]
         more = len(stuck) - _SHOWN
         held = [post for post in stuck if post.state is State.HELD]
-        resume = (Action("Resume", "resume"),) if channel.paused or closure else ()
+        resume = (Action("Resume", "resume"),) if is_paused(channel, now) or closure else ()
         buttons = [button for post in held[:_BUTTONS] for button in _buttons(post, channel)]
         return Listing(
             text("Status"),
@@ -136,20 +136,20 @@ class StatusAnswers:
             and channel.owner == caller.user and channel.ref != own and sees(caller, channel.ref)
         ]  # fmt: skip
         saved = await self._papers.saved_papers(caller)
+        now = self._clock()
         rows = [
             Row(text("Your subscriptions"), text(f"{len(mine.subscriptions)}" if mine else "none yet"),
                 tuple(told(s) for s in mine.subscriptions) if mine else (), _removals(mine, caller)),
             Row(text("Saved papers"), text(f"{len(saved)}"),
                 tuple(text(Span(p.title, link=identity.paper_link(p.id, p.title))) for p in saved[:3])),
             Row(text("Your channels"), text(f"{len(managed)}"),
-                tuple(text(named(c.ref), f": {how_many(len(c.subscriptions), 'subscription')}, {rhythm(c)}")
+                tuple(text(named(c.ref), f": {how_many(len(c.subscriptions), 'subscription')}, {rhythm(c, now)}")
                       for c in managed)),
         ]  # fmt: skip
-        now = self._clock()
         coming = [
             text(named(c.ref), ": ", *days)
             for c in (mine, *managed)
-            if c and not c.paused and (days := _days(c, now))
+            if c and (days := _days(c, now))
         ]
         if coming:
             rows.append(Row(text("Next digests"), text(""), tuple(coming[:_NEXT])))
@@ -216,14 +216,17 @@ def moment(when: datetime, channel: Channel) -> Span:
 
 
 def upcoming(channel: Channel, now: datetime) -> tuple[Text, ...]:
-    """The next digests in a line; no line where none comes."""
+    """The next digests in a line, or that a pause keeps them all back; no line where none comes."""
+    if running_after(channel, now) is None and not channel.schedule.is_off:
+        return (text("It is paused: none comes until you type ", typed("resume"), "."),)
     days = _days(channel, now)
     return (text("Next: ", *days, "."),) if days else ()
 
 
 def _days(channel: Channel, now: datetime) -> Text:
-    """The next three slots, where there are any."""
-    slots = channel.schedule.next_slots(now, 3)
+    """The next three slots, where there are any, after a pause."""
+    start = running_after(channel, now)
+    slots = () if start is None else channel.schedule.next_slots(start, 3)
     return joined([(Span(f"{slot:%a %-d %b %H:%M}", when=slot),) for slot in slots])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from bot import commands, query
 from bot.acronyms import Meaning, acronyms_of, expanded, mined
@@ -17,7 +18,7 @@ from bot.preview import Previews, careful
 from bot.query import PHRASE, Clause, Item, Query
 from bot.ranking import Verdict
 from bot.schedule import Schedule
-from bot.service import reschedule
+from bot.service import is_paused, reschedule
 from bot.text import clip
 from bot.views import (
     Action,
@@ -126,11 +127,10 @@ class SubscriptionAnswers:
             actions=(*buttons, Action("List", "list"), Action("Undo", "config undo")),
         )
 
-    @staticmethod
-    def _first_schedule(channel: Channel, caller: Caller) -> Text:
+    def _first_schedule(self, channel: Channel, caller: Caller) -> Text:
         assumed = "" if caller.zone else "; your time zone is not known, so name it there"
         return text(
-            f"Digests come {rhythm(channel)}. Change that with ",
+            f"Digests come {rhythm(channel, self._clock())}. Change that with ",
             typed("schedule mon,thu 17:30 Europe/Berlin"), f"{assumed}.",
         )  # fmt: skip
 
@@ -336,7 +336,10 @@ class SubscriptionAnswers:
             muted = [Span(str(q), code=True) for q in channel.muted]
             notes.append(text("Muted: ", *joined([(m,) for m in muted])))
         notes.append(
-            text(f"Digest: {rhythm(channel)}, at most {channel.max} papers, {channel.strictness}.")
+            text(
+                f"Digest: {rhythm(channel, self._clock())}, at most {channel.max} papers, "
+                f"{channel.strictness}."
+            )
         )
         if pages > 1:
             notes.append(text(f"Page {page} of {pages}: ", typed(f"list page:{page % pages + 1}")))
@@ -364,7 +367,9 @@ class SubscriptionAnswers:
         rows = [
             Row(
                 text(named(channel.ref)),
-                text(f"{how_many(len(channel.subscriptions), 'subscription')}, {rhythm(channel)}"),
+                text(
+                    f"{how_many(len(channel.subscriptions), 'subscription')}, {rhythm(channel, self._clock())}"
+                ),
                 tuple(text(Span(str(s.query), code=True)) for s in channel.subscriptions),
             )
             for channel in sorted(mine, key=lambda c: c.ref)
@@ -410,11 +415,11 @@ def sees(caller: Caller, ref: ChannelRef) -> bool:
     return caller.channels is None or ref.channel in caller.channels
 
 
-def rhythm(channel: Channel) -> str:
+def rhythm(channel: Channel, now: datetime) -> str:
     if channel.schedule.is_off:
         return "never by themselves"
     paused = ""
-    if channel.paused:
+    if is_paused(channel, now):
         until = f" until {channel.paused_until:%-d %B %Y}" if channel.paused_until else ""
         paused = f", paused{until}"
     return f"{channel.schedule}{paused}"

@@ -469,6 +469,33 @@ async def test_a_pause_ends_on_its_day_or_by_word(world: World) -> None:
     assert "not in the future" in await told(world, "pause until:2026-01-01")
 
 
+async def test_a_pause_is_told_while_it_lasts_and_no_longer(world: World) -> None:
+    await told(world, "pause until:2026-11-26")
+
+    for asked in ("status", "schedule", "schedule daily 8:00"):
+        said = await told(world, asked)
+        assert "paused until 26 November 2026" in said
+        assert "Next: Thu 26 Nov" in said
+    assert "Next: Thu 26 Nov" in (await told(world, "home")).replace("lab: ", "Next: ")
+
+    world.pass_days(4)  # to Friday
+
+    for asked in ("status", "schedule", "schedule daily 8:00", "list", "home"):
+        assert "paused" not in await told(world, asked)
+    assert "Next: Sat 28 Nov" in await told(world, "status")
+    assert "not paused" in await told(world, "resume")
+
+
+async def test_a_schedule_that_is_changed_during_a_pause_promises_no_digest(world: World) -> None:
+    await told(world, "pause")
+
+    said = await told(world, "schedule daily 8:00")
+
+    assert "paused" in said
+    assert "Next" not in said
+    assert "resume" in said
+
+
 async def test_undo_goes_back_one_change_at_a_time(world: World) -> None:
     await world.say("subscribe RAG")
     await world.say("set max:5")

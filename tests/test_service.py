@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -567,6 +567,8 @@ async def test_a_source_that_never_answered_fails_since_it_was_first_seen_to(
         ("arxiv", lab(), 1),
         ("arxiv", lab(subscriptions=()), 0),
         ("arxiv", lab(paused=True), 0),
+        ("arxiv", lab(paused=True, paused_until=date(2026, 11, 26)), 0),
+        ("arxiv", lab(paused=True, paused_until=date(2026, 11, 25)), 1),
         ("arxiv", lab(schedule=Schedule.parse("off", "UTC")), 0),
     ],
 )
