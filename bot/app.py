@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -158,6 +159,8 @@ async def open_app(
             installations = await _installations(settings, stack)
         there: Sequence[Platform] = ()
         if settings.outbox_dir and not readonly:
+            if posting or publishers:
+                _make_outbox(settings.outbox_dir)
             publishers = await _outboxes(settings.outbox_dir, clock, stack)
         elif posting:
             shared = Opened(library, channels, installations, clock)
@@ -237,6 +240,28 @@ async def _outboxes(folder: Path, clock: Clock, stack: AsyncExitStack) -> list[P
         stack.push_async_callback(outbox.aclose)
         made.append(outbox)
     return made
+
+
+def takes_posts(folder: Path) -> bool:
+    """Whether files can be written there, or where it would be made."""
+    above = (folder, *folder.absolute().parents)
+    there = next((path for path in above if os.path.exists(path)), folder)  # noqa: PTH110 - raises not
+    return there.is_dir() and os.access(there, os.W_OK | os.X_OK)
+
+
+def no_outbox(folder: Path) -> StorageFailed:
+    return StorageFailed(
+        f"The folder for posts, {folder}, cannot be written to.",
+        hint="Name a folder that you may write to in PAPERBOY_OUTBOX_DIR.",
+    )
+
+
+def _make_outbox(folder: Path) -> None:
+    """At the start, where a person sees it: posts would wait for it without a word."""
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not (folder.is_dir() and takes_posts(folder)):
+        raise no_outbox(folder)
 
 
 @dataclass(frozen=True, slots=True)

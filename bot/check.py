@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bot.app import DATABASE, SETTINGS, open_app, utc_now
+from bot.app import DATABASE, SETTINGS, no_outbox, open_app, takes_posts, utc_now
 from bot.errors import PaperboyError
 from bot.platforms import credentials
 from bot.views import how_many
@@ -55,7 +55,9 @@ async def _platforms(settings: Settings) -> list[Line]:
     """Those that are set up are asked; what is not set up is no fault."""
     found: list[tuple[str, bool, str]] = []
     if settings.outbox_dir:
-        found.append(("posts", True, f"all go into {settings.outbox_dir}, none to a platform"))
+        well, fault = takes_posts(settings.outbox_dir), no_outbox(settings.outbox_dir)
+        said = f"all go into {settings.outbox_dir}, none to a platform"
+        found.append(("posts", well, said if well else f"{fault.message} {fault.hint}"))
     if settings.slack.mode:
         from adapters.slack.examine import examine as examine_slack
         from adapters.slack.manifest import INSTALL

@@ -154,6 +154,25 @@ async def test_without_anything_to_post_to_it_says_what_to_do(
     assert "PAPERBOY_OUTBOX_DIR" in line
 
 
+async def test_a_folder_that_takes_no_posts_is_told_at_the_start(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "taken").write_text("no folder", "utf-8")
+    environment["PAPERBOY_OUTBOX_DIR"] = str(tmp_path / "taken")
+
+    async with running(environment) as refused:
+        line = await refused.until("paperboy:.*")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bot", "check", env=environment, stdout=asyncio.subprocess.PIPE
+    )
+    told, _ = await process.communicate()
+
+    assert "taken, cannot be written to" in line
+    assert "PAPERBOY_OUTBOX_DIR" in line
+    assert process.returncode == 1
+    assert "NO  posts: The folder for posts" in told.decode()
+
+
 async def test_what_is_due_appears_in_an_open_terminal_and_not_again(
     environment: dict[str, str],
 ) -> None:
