@@ -52,7 +52,7 @@ class Schedule:
             rest = _trimmed(words[1:])
             found = _named(rest, zone) if rest else zone
             if not found:
-                raise zones.unknown(" ".join(rest))
+                raise zones.unknown(_text(rest))
             return cls(zone=found)
         return _Typed(words).schedule(zone)
 
@@ -160,7 +160,22 @@ def _instant(wall: datetime) -> datetime:
 
 
 _FILLERS = frozenset(
-    {",", "at", "on", "every", "each", "in", "the", "of", "from", "once", "a", "per", "o'clock"}
+    {
+        ",",
+        "at",
+        "on",
+        "every",
+        "each",
+        "in",
+        "the",
+        "of",
+        "from",
+        "once",
+        "a",
+        "per",
+        "o'clock",
+        "uhr",
+    }
 )
 _TO = ("to", "through", "thru", "until", "till")
 _NAMED_TIMES = {"noon": time(12), "midday": time(12), "midnight": time(0)}
@@ -180,12 +195,28 @@ _VOCABULARY = ("weekdays", "daily", "weekly", "monthly", "weekends", "off", *_DA
 def _words(text: str) -> list[str]:
     """What was typed, with ``9 am`` and ``UTC + 2`` as one word and commas as words."""
     text = strip_accents("".join(c if c.isprintable() else " " for c in text))
-    text = re.sub(r"[()]", " ", re.sub(r"[‐‑‒–—−]", "-", text))
+    text = re.sub(r"[()\"“”„«»`]", " ", re.sub(r"[‐‑‒–—−]", "-", text))
+    text = re.sub(r"(?<!\w)['‘’]|['‘’](?!\w)", " ", text).replace("@", " at ")
+    text = re.sub(r"(?i)(?<=[a-z]):(?=\s)|(?<=[a-z])[.!]+\s*$|(?<=:\d\d)[.!]+\s*$", " ", text)
+    text = re.sub(r"(?i)\b(?:week|work|working|business)[\s-]+days?\b", "weekdays", text)
     text = re.sub(r"(?i)\b(utc|gmt)\s*([+-])\s*(?=\d)", r"\1\2", text)
     text = re.sub(r"(?i)(?<=\d)\s*([ap])\.?\s?m\b\.?", r"\1m", text)
     text = re.sub(r"(?i)(?<=\d)\s+h\b", "h", text)
     text = re.sub(r"(?i)(?<=[a-z])\s*-\s*(?=[a-z])", "-", text)
-    return _leading(re.sub(r"(?i)[,;&]|\band\b", " , ", text).split())
+    text = re.sub(r"(?i)[,;&]|\band\b|\s/\s", " , ", text)
+    return _leading([part for word in text.split() for part in _apart(word)])
+
+
+def _apart(word: str) -> list[str]:
+    """``mon/thu`` and ``9:00/16:00`` as words of their own; Europe/Berlin stays one."""
+    parts = word.lower().split("/")
+    if (len(parts) > 1 and all(map(_days_of, parts))) or all(map(_is_clear_time, parts)):
+        return " , ".join(word.split("/")).split()
+    return [word]
+
+
+def _is_clear_time(word: str) -> bool:
+    return bool(re.fullmatch(r"\d{1,2}(?:[:.]\d\d)?[ap]m|\d{1,2}:\d\d", word, re.ASCII))
 
 
 def _leading(words: list[str]) -> list[str]:
@@ -265,7 +296,7 @@ class _Typed:
         """The bare number behind ``monthly``: a day, not a time, unless an *at* is between."""
         while self._words and self._words[0].lower() in ("on", "the"):
             self._words.pop(0)
-        if self._words and re.fullmatch(r"\d+\.?", self._words[0]):
+        if self._words and not self._month_day and re.fullmatch(r"\d+\.?", self._words[0]):
             self._set_month_day(self._words.pop(0))
             if self._words[:1] == [","] and re.fullmatch(r"\d+\.?", "".join(self._words[1:2])):
                 self._set_month_day(self._words[1])
@@ -292,16 +323,20 @@ class _Typed:
         for word in rest:
             if near := difflib.get_close_matches(word.lower(), _VOCABULARY, 1, cutoff):
                 raise _no_days(word, f"Did you mean {near[0]}? ")
-        raise zones.unknown(" ".join(rest)) if said and not leads else _no_days(rest[0])
+        raise zones.unknown(_text(rest)) if said and not leads else _no_days(rest[0])
 
 
 def _no_days(word: str, meant: str = "") -> UserError:
     return UserError(f"“{word[:40]}” names no days.", hint=meant + _EXAMPLE)
 
 
+def _text(words: list[str]) -> str:
+    return " ".join(words).replace(" ,", ",")
+
+
 def _named(words: list[str], current: str) -> str | None:
     """*current* keeps its name: EST alone is New York, but a channel may be in the zone EST."""
-    text = " ".join(words)
+    text = _text(words)
     return current if text == current else zones.find(text)
 
 

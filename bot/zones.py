@@ -22,12 +22,14 @@ _WRITE = "Write a zone or its city: Europe/Berlin, New York or UTC."
 _NAMES = {
     "UTC": "z",
     "Europe/London": "uk, britain, england, scotland, oxford, edinburgh, manchester, bristol",
-    "Europe/Berlin": "cet, cest, met, mest, central european, germany, munich, hamburg, cologne, "
+    "Europe/Berlin": "cet, cest, met, mest, mez, mesz, central european, germany, munich, munchen, muenchen, hamburg, "
+    "cologne, koln, koeln, "
     "frankfurt, stuttgart, heidelberg, tubingen, bonn, aachen, darmstadt, saarbrucken",
     "Europe/Athens": "eet, eest, eastern european, greece",
     "Europe/Lisbon": "wet, west, western european",
     "Europe/Paris": "france, grenoble, lyon, toulouse",
-    "Europe/Zurich": "switzerland, geneva, lausanne, basel",
+    "Europe/Vienna": "austria, wien",
+    "Europe/Zurich": "switzerland, zuerich, geneva, lausanne, basel",
     "Europe/Amsterdam": "netherlands, the netherlands, delft, eindhoven, leiden, utrecht",
     "Europe/Rome": "italy, milan, turin, trento",
     "Europe/Madrid": "barcelona, valencia",
@@ -67,9 +69,11 @@ _NAMES = {
     "Asia/Dhaka": "bangladesh",
     "Asia/Yangon": "",
     "Asia/Bangkok": "ict, thailand",
+    "Asia/Ho_Chi_Minh": "vietnam, hanoi",
     "Asia/Jakarta": "wib",
     "Asia/Shanghai": "china, beijing, shenzhen, hangzhou, nanjing, wuhan, guangzhou",
     "Asia/Singapore": "sgt",
+    "Asia/Taipei": "taiwan",
     "Asia/Hong_Kong": "hkt",
     "Asia/Manila": "pht, philippines",
     "Australia/Perth": "awst",
@@ -122,6 +126,10 @@ def find(text: str) -> str | None:
         )
     if found := _known().get(wanted):
         return found
+    city, comma, country = text.partition(",")
+    if comma:
+        found = find(city)
+        return found if found and found == find(country) else None
     offset = _OFFSET.fullmatch(wanted)
     if offset and int(offset[2]) <= 14 and int(offset[3] or 0) < 60:
         return _of_offset(text, offset)
@@ -140,8 +148,10 @@ def matching(text: str, limit: int) -> list[str]:
 def unknown(text: str) -> UserError:
     """What to say of a text that names no zone: the nearest ones."""
     wanted = _key(_AROUND.sub("", text[:_LENGTH]))
+    city = _known().get(_key(text[:_LENGTH].partition(",")[0]))
     near = difflib.get_close_matches(wanted, _suggested(), n=3, cutoff=0.7)
-    meant = f"Did you mean {_either(dict.fromkeys(_known()[n] for n in near))}? " if near else ""
+    names = [city] if city else list(dict.fromkeys(_known()[n] for n in near))
+    meant = f"Did you mean {_either(names)}? " if names else ""
     return UserError(f"“{text[:60]}” names no time zone.", hint=meant + _WRITE)
 
 

@@ -67,6 +67,12 @@ def answered(text: str) -> str | None:
         ("US/Pacific", "US/Pacific"),
         ("JST", "Asia/Tokyo"),
         ("Etc/GMT-2", "Etc/GMT-2"),
+        ("Paris, France", "Europe/Paris"),
+        ("MESZ", "Europe/Berlin"),
+        ("Köln", "Europe/Berlin"),
+        ("Wien", "Europe/Vienna"),
+        ("Hanoi", "Asia/Ho_Chi_Minh"),
+        ("Taiwan", "Asia/Taipei"),
     ],
 )
 def test_a_zone_is_found_by_what_people_call_it(text: str, zone: str) -> None:
