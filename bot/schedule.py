@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from itertools import islice, takewhile
+from itertools import groupby, islice, takewhile
 
 from bot import zones
 from bot.errors import UserError
@@ -240,6 +240,7 @@ class _Typed:
         self._days: set[int] = set()
         self._month_day = 0
         self._times: set[time] = set()
+        self._said: list[str] = []  # "day" or "time", in the order in which they came
         self._rest: list[str] = []
         before = ""
         while words:
@@ -251,6 +252,11 @@ class _Typed:
         if len(self._times) > _TIMES_A_DAY:
             raise UserError(
                 f"A day has at most {_TIMES_A_DAY} digests.", hint="Write daily 09:00,16:00"
+            )
+        turns = [kind for kind, _ in groupby(self._said)]
+        if len(self._times) > 1 and len(turns) > 3:  # mon 9, thu 17
+            raise UserError(
+                "All days of a channel have the same times.", hint="Write mon,thu 09:00,17:30"
             )
         rest = _trimmed(self._rest)
         zone = self._zone(rest, zone) if rest else zone
@@ -269,6 +275,7 @@ class _Typed:
             raise UserError(f"{_RHYTHM}.", hint=_EXAMPLE)
         if days := _days_of(word):
             self._days |= self._through(days)
+            self._said.append("day")
         elif word in ("weekly", "week"):
             self._weekly = True
         elif word in ("monthly", "month"):
@@ -277,11 +284,15 @@ class _Typed:
         elif re.fullmatch(r"\d+(?:st|nd|rd|th)|first|last", word):
             self._set_month_day(typed)
         elif word in _NAMED_TIMES:
-            self._times.add(_NAMED_TIMES[word])
+            self._add_time(_NAMED_TIMES[word])
         elif word[0].isdigit():
-            self._times.add(_time_of(typed))
+            self._add_time(_time_of(typed))
         elif self._rest or word not in _FILLERS:
             self._rest.append(typed)
+
+    def _add_time(self, at: time) -> None:
+        self._times.add(at)
+        self._said.append("time")
 
     def _through(self, days: set[int]) -> set[int]:
         """These days; where ``to`` and another day follow, all up to that one."""

@@ -110,6 +110,7 @@ def parsed(text: str) -> Schedule | UserError:
         ("business days 9", "weekdays 09:00 UTC"),
         ("every week day at 9", "weekdays 09:00 UTC"),
         ("weekdays 9 Berlin, Germany", "weekdays 09:00 Europe/Berlin"),
+        ("mon 9, thu 9", "mon,thu 09:00 UTC"),
         ("15th monthly 9", "monthly 15 09:00 UTC"),
     ],
 )
@@ -145,6 +146,8 @@ def test_a_schedule_is_understood_and_shown_in_one_way(text: str, shown: str) ->
         ("daily 24:00", "“24:00” is no time of day", "Midnight is 00:00."),
         ("daily \u0669:\u0660\u0660", "is no time of day", "Write 09:00"),
         ("daily 9 Berln", "“Berln” names no time zone", "Did you mean Europe/Berlin?"),
+        ("mon 9, thu 17:30", "All days of a channel have the same times", "mon,thu 09:00,17:30"),
+        ("9am mon and 5pm thu", "All days of a channel have the same times", "mon,thu 09:00"),
         ("daily 9 New York, NY", "“New York, NY” names no time zone", "mean America/New_York?"),
         ("daily 9 London, Berlin", "“London, Berlin” names no time zone", "mean Europe/London?"),
         ("daily 9 IST", "“IST” may mean India, Israel or Ireland", "Write Asia/Kolkata, Asia/"),
