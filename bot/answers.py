@@ -21,7 +21,6 @@ from bot.options import change, differences, pinged
 from bot.paper_answers import PaperAnswers
 from bot.ports import ChannelStore, Clock, Library, Outbox, Shelf, SourceHealth
 from bot.ranking import LINE, Verdict
-from bot.schedule import Schedule
 from bot.service import is_paused, reschedule
 from bot.status_answers import StatusAnswers, moment, upcoming
 from bot.subscription_answers import SubscriptionAnswers, rhythm
@@ -326,7 +325,7 @@ class Answers:
                 hints=upcoming(channel, self._clock()),
             )
         assumed = not caller.zone and await self._store.get(caller.ref) is None
-        after = replace(channel, schedule=Schedule.parse(words, channel.schedule.zone))
+        after = replace(channel, schedule=channel.schedule.changed(words))
         await self._save(after, caller)
         if after.schedule.is_off:
             hint = text("Write ", typed("digest"), " for one now, or a schedule such as ",

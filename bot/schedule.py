@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby, islice, takewhile
 
@@ -55,6 +55,15 @@ class Schedule:
                 raise zones.unknown(_text(rest))
             return cls(zone=found)
         return _Typed(words).schedule(zone)
+
+    def changed(self, text: str) -> Schedule:
+        """As the text has it; a zone alone keeps days and times."""
+        try:
+            return self.parse(text, self.zone)
+        except UserError:
+            if zone := zones.find(text):
+                return replace(self, zone=zone)
+            raise
 
     @property
     def is_off(self) -> bool:

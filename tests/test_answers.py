@@ -451,6 +451,16 @@ async def test_where_the_zone_is_not_known_the_answer_says_utc(world: World) -> 
     assert "Your time zone is not known" in answer
 
 
+async def test_a_zone_alone_changes_the_zone_alone(world: World) -> None:
+    await told(world, "schedule mon,thu 17:30")
+
+    assert "mon,thu 17:30 Asia/Tokyo" in await told(world, "schedule Tokyo")
+    assert "mon,thu 17:30 Europe/Paris" in await told(world, "schedule timezone Europe/Paris")
+    assert "India, Israel or Ireland" in await told(world, "schedule IST")
+    assert "says nothing of summer time" in await told(world, "schedule UTC+2")
+    assert "mon,thu 17:30 Europe/Paris" in await told(world, "schedule")
+
+
 async def test_a_schedule_can_be_off(world: World) -> None:
     assert "No digest comes by itself" in await told(world, "schedule off")
     assert "never" in await told(world, "list")
