@@ -38,6 +38,7 @@ def is_loopback(url: str) -> bool:
 def _address(url: str, scheme: str = "https") -> str:
     plain = scheme.removesuffix("s")
     parts = urlsplit(url)
+    _ = parts.port  # raises where it is none: port out of range
     if not parts.hostname or parts.scheme not in (scheme, plain):
         raise ValueError(f"must be an address such as {scheme}://example.org")
     if parts.scheme != scheme and not is_loopback(url):
@@ -51,12 +52,41 @@ Port = Annotated[int, Field(ge=0, le=65535)]  # 0: any free port
 SHORTEST_KEY = 16
 
 
+def _fault(words: str) -> PydanticCustomError:
+    return PydanticCustomError("setting", "{words}", {"words": words})
+
+
+def _split(what: str) -> BeforeValidator:
+    """Texts with commas or line ends between, or a JSON list."""
+
+    def split(given: Any) -> Any:
+        if not isinstance(given, str):
+            return given
+        if not given.lstrip().startswith("["):
+            return [each.strip() for each in re.split(r"[,\n]", given) if each.strip()]
+        try:
+            listed = json.loads(given)
+        except ValueError:
+            listed = [None]
+        if not all(isinstance(each, str) for each in listed):
+            raise _fault(f"must be {what} with commas between, or a JSON list of them")
+        return listed
+
+    return BeforeValidator(split)
+
+
 class Arxiv(BaseModel):
     api_url: Address = "https://export.arxiv.org/api/query"
     feed_url: Address = "https://rss.arxiv.org"
     oai_url: Address = "https://oaipmh.arxiv.org/oai"
-    categories: tuple[str, ...] = ("cs.AI", "cs.CL", "cs.CV", "cs.LG", "stat.ML")
-    delay_seconds: Annotated[float, Field(ge=0)] = (
+    categories: Annotated[tuple[str, ...], NoDecode, _split("categories")] = (
+        "cs.AI",
+        "cs.CL",
+        "cs.CV",
+        "cs.LG",
+        "stat.ML",
+    )
+    delay_seconds: Annotated[float, Field(ge=0, le=3600)] = (
         3.0  # arXiv's terms: one request in three seconds
     )
 
@@ -78,13 +108,9 @@ class Web(BaseModel):
 
 
 class Delivery(BaseModel):
-    settle_seconds: Annotated[float, Field(gt=0, allow_inf_nan=False)] = (
+    settle_seconds: Annotated[float, Field(gt=0, le=86_400)] = (
         90.0  # after this a request without an answer has made its post, or never will
     )
-
-
-def _fault(words: str) -> PydanticCustomError:
-    return PydanticCustomError("setting", "{words}", {"words": words})
 
 
 def _faults(words: Mapping[str, str]) -> ValidationError:
@@ -130,21 +156,6 @@ def _token(prefix: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-def _split(keys: Any) -> Any:
-    """Keys with commas or line ends between, or a JSON list."""
-    if not isinstance(keys, str):
-        return keys
-    if not keys.lstrip().startswith("["):
-        return [key.strip() for key in re.split(r"[,\n]", keys) if key.strip()]
-    try:
-        listed = json.loads(keys)
-    except ValueError:
-        listed = [None]
-    if not all(isinstance(key, str) for key in listed):
-        raise _fault("must be keys with commas between, or a JSON list of them")
-    return listed
-
-
 def _long(keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
     if any(len(key) < SHORTEST_KEY for key in keys):
         raise _fault(f"must be keys of {SHORTEST_KEY} characters or more")
@@ -178,7 +189,7 @@ class Slack(BaseModel):
     client_id: SecretStr | None = None
     client_secret: SecretStr | None = None
     encryption_keys: Annotated[
-        tuple[SecretStr, ...], NoDecode, BeforeValidator(_split), AfterValidator(_long)
+        tuple[SecretStr, ...], NoDecode, _split("keys"), AfterValidator(_long)
     ] = ()  # the first one encrypts, all of them decrypt
     host: str = "127.0.0.1"
     port: Port | None = None

@@ -72,6 +72,41 @@ def test_half_a_set_is_refused_with_what_is_missing(
     assert "very-secret" not in faults
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("ARXIV__CATEGORIES", "[1, 2]", "must be categories with commas between, or a JSON list"),
+        ("ARXIV__CATEGORIES", "[cs.CL]", "must be categories with commas between, or a JSON list"),
+        ("ARXIV__DELAY_SECONDS", "inf", "less than or equal to 3600"),
+        ("HUGGINGFACE__ENDPOINT", "http://127.0.0.1:99999", "Port out of range"),
+        ("SLACK__API_URL", "https://slack.example:port/api", "Port could not be cast"),
+        ("DELIVERY__SETTLE_SECONDS", "1e300", "less than or equal to 86400"),
+    ],
+)
+def test_a_value_that_nothing_can_run_with_is_told_with_its_name(
+    environment: pytest.MonkeyPatch, name: str, value: str, told: str
+) -> None:
+    environment.setenv(f"PAPERBOY_{name}", value)
+
+    settings, [fault] = load()
+
+    assert settings is None
+    assert fault.startswith(f"PAPERBOY_{name}: ")
+    assert told in fault
+
+
+@pytest.mark.parametrize("typed", ["cs.CL, math.CO", '["cs.CL", "math.CO"]'])
+def test_categories_may_be_written_in_both_ways(
+    environment: pytest.MonkeyPatch, typed: str
+) -> None:
+    environment.setenv("PAPERBOY_ARXIV__CATEGORIES", typed)
+
+    settings, _ = load()
+
+    assert settings is not None
+    assert settings.arxiv.categories == ("cs.CL", "math.CO")
+
+
 def test_several_keys_may_be_written_in_both_ways(environment: pytest.MonkeyPatch) -> None:
     for typed in (f"{KEY} 1, {KEY} 2", f'["{KEY} 1", "{KEY} 2"]'):
         settings, faults = slack(environment, MANY | {"ENCRYPTION_KEYS": typed})
