@@ -53,9 +53,17 @@ class Refresh:
         self._clock = clock
 
     async def fetch(
-        self, names: Collection[str], since: date | None, progress: Progress
+        self,
+        names: Collection[str],
+        since: date | None,
+        progress: Progress,
+        period: timedelta | None = None,
     ) -> list[Fetched]:
-        """Ask the named sources, or all. With *since* it is a backfill: papers that are no news."""
+        """Ask the named sources, or all. With *since* it is a backfill: papers that are no news.
+
+        Where it is done again and again, *period* is from one round to the next.
+        """
+        following = self._clock() + period if period else None
         known = {source.name for source in self._sources}
         if unknown := sorted(set(names) - known):
             raise UserError(
@@ -63,7 +71,7 @@ class Refresh:
                 hint=f"The sources are: {', '.join(sorted(known))}.",
             )
         asked = [source for source in self._sources if not names or source.name in names]
-        return [await self._fetch(source, since, progress) for source in asked]
+        return [await self._fetch(source, since, progress, following) for source in asked]
 
     async def reach(self, seconds: float) -> str:
         """A first fetch of everything, if any source answers in time; else why not, in words."""
@@ -81,7 +89,13 @@ class Refresh:
         errors = [fetched.error for fetched in done if fetched.error]
         return errors[0].rstrip(".") if errors else "the sources list nothing new"
 
-    async def _fetch(self, source: PaperSource, since: date | None, progress: Progress) -> Fetched:
+    async def _fetch(
+        self,
+        source: PaperSource,
+        since: date | None,
+        progress: Progress,
+        following: datetime | None,
+    ) -> Fetched:
         done = Fetched(source.name)
         health = await self._health.health(source.name)
         try:
@@ -102,12 +116,13 @@ class Refresh:
                 progress(done)
         except SourceUnavailable as error:
             done.error = error.message
-            wait = timedelta(seconds=error.retry_after) if error.retry_after else PAUSE
             now = self._clock()
+            wait = timedelta(seconds=error.retry_after or 0)
+            again = max(now + wait, following or now + (wait or PAUSE))
             log.warning("%s: %s", source.name, error.message)
-            health = replace(health, last_error=now, error=error.message, next_try=now + wait)
+            health = replace(health, last_error=now, error=error.message, next_try=again)
         else:
-            health = replace(health, last_success=self._clock(), error="", next_try=None)
+            health = replace(health, last_success=self._clock(), error="", next_try=following)
         await self._health.keep(health)
         return done
 

@@ -11,6 +11,7 @@ import signal
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bot.service import AUDIT, HOUSEKEEPING, LOOK_UP, RECONCILE, SEND, TICK
@@ -54,7 +55,8 @@ async def serving(
         Job("housekeeping", HOUSEKEEPING, app.service.keep_house),
     ]
     if fetching:
-        jobs.append(Job("fetch", settings.fetch_minutes * 60.0, app.service.fetch))
+        period = timedelta(minutes=settings.fetch_minutes)
+        jobs.append(Job("fetch", period.total_seconds(), partial(app.service.fetch, period)))
     running = Jobs(jobs)
     running.start()
     try:

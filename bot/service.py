@@ -306,8 +306,9 @@ class Service:
                 await self._digests.begin(channel.ref)
             await _reschedule(channel, known, self._outbox, self._clock())
 
-    async def fetch(self) -> None:
-        await self._refresh.fetch((), None, lambda _: None)
+    async def fetch(self, period: timedelta | None = None) -> None:
+        """One round; where they are made again and again, *period* lies between two."""
+        await self._refresh.fetch((), None, lambda _: None, period)
 
     async def keep_house(self) -> None:
         await self._house.tidy()

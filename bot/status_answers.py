@@ -94,7 +94,7 @@ class StatusAnswers:
             Row(text("Now"), text(moment(now, channel), f" ({channel.schedule.zone})")),
         ]  # fmt: skip
         rows += [
-            Row(text(f"Source {source.name}"), *_told_health(source, channel))
+            Row(text(f"Source {source.name}"), *_told_health(source, channel, now))
             for source in await self._health.all_health()
         ]
         more = len(stuck) - _SHOWN
@@ -323,12 +323,12 @@ def _closed(closure: Closure, channel: Channel) -> Row:
     )
 
 
-def _told_health(health: Health, channel: Channel) -> tuple[Text, tuple[Text, ...]]:
+def _told_health(health: Health, channel: Channel, now: datetime) -> tuple[Text, tuple[Text, ...]]:
     good = health.last_success
     said = text("last read ", moment(good, channel)) if good else text("never read yet")
     if health.announced:
         said += text(f", announced {health.announced:%-d %B %Y}")
     details = [text(f"Failing: {health.error}")] if health.failing else []
-    if health.next_try:
+    if health.next_try and health.next_try > now:  # it may be of a program that was ended
         details.append(text("Next try ", moment(health.next_try, channel)))
     return said, tuple(details)

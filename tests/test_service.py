@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -12,10 +13,10 @@ import pytest
 
 from bot.delivery import Sender
 from bot.digests import Plan
-from bot.errors import ChannelGone, Unknown
+from bot.errors import ChannelGone, SourceUnavailable, Unknown
 from bot.housekeeping import Housekeeping
 from bot.model import Caller, Channel, ChannelRef, Subscription
-from bot.ports import Health, Post, Rate, Served
+from bot.ports import Batch, Health, PaperSource, Post, Rate, Served
 from bot.query import parse
 from bot.refresh import Refresh
 from bot.schedule import Schedule
@@ -84,12 +85,13 @@ class Running(World):
         super().__init__()
         self.now = MONDAY - timedelta(hours=1)
         self.board = Board()
+        self.sources: list[PaperSource] = []
         self.restart()
 
     def restart(self) -> None:
         """As a new process would begin: only what is stored is left."""
         served: Served = {"board": None}
-        refresh = Refresh((), self.library, self.people, lambda: self.now)
+        refresh = Refresh(self.sources, self.library, self.people, lambda: self.now)
         self.sender = Sender(
             self.ledger, self.store, [self.board], lambda: served, lambda: self.now, self.sleep
         )
@@ -281,6 +283,53 @@ async def test_arxivs_day_begins_in_new_york_and_not_in_tokyo(
     assert body["quiet"] == cause
     assert planned is not None
     assert told in planned.why
+
+
+class Feed:
+    """A source that lists nothing, or cannot be read."""
+
+    name = "arxiv"
+
+    def __init__(self, fault: SourceUnavailable | None = None) -> None:
+        self._fault = fault
+
+    async def fetch(self, since: datetime, health: Health) -> AsyncIterator[Batch]:
+        if self._fault:
+            raise self._fault
+        yield Batch(())
+
+    def backfill(self, since: date, health: Health) -> AsyncIterator[Batch]:
+        raise NotImplementedError
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (None, "No paper listed by 23 November 2026 has arrived so far. Next try at 10:40."),
+        (SourceUnavailable("It is down.", retry_after=9), "It is down. Next try at 10:40."),
+        (SourceUnavailable("It is down.", retry_after=9000), "It is down. Next try at 11:10."),
+        (SourceUnavailable("It is down."), "It is down. Next try at 10:40."),
+    ],
+)
+async def test_a_quiet_slot_tells_when_the_source_is_asked_next(
+    running: Running, fault: SourceUnavailable | None, told: str
+) -> None:
+    running.sources.append(Feed(fault))
+    await running.open(lab(quiet="post"))
+    running.now = MONDAY - timedelta(minutes=20)
+    await running.service.fetch(timedelta(hours=2))
+
+    await running.at(MONDAY)
+
+    planned = await running.ledger.last_slot(LAB)
+    assert planned is not None
+    assert planned.why.endswith(told)
+    assert "Next try Mon 23 Nov" in words(await running.say("status", replace(ANN, ref=LAB)))
+    running.now = MONDAY + timedelta(days=1)
+    assert (
+        "Next try"
+        not in words(await running.say("status", replace(ANN, ref=LAB))).partition("Source")[2]
+    )
 
 
 @pytest.mark.parametrize(("quiet", "posts"), [("post", 3), ("silent", 0)])
