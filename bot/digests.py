@@ -453,7 +453,7 @@ def _nothing_listed(
     tries = [h.next_try for h in health if h.next_try and h.next_try > slot]
     again = f" Next try at {min(tries).astimezone(slot.tzinfo):%H:%M}." if tries else ""
     if failing:
-        since = min(h.last_success or h.last_error or slot for h in failing)
+        since = min(h.failing_since or slot for h in failing)
         names = ", ".join(h.name for h in failing)
         told = f"{names} cannot be read since {since.astimezone(slot.tzinfo):%-d %B %H:%M}"
         return Quiet("source_failing", f"{told}: {failing[0].error}{again}")

@@ -510,6 +510,12 @@ class Health:
     announced: date | None = None  # the newest announcement day it has told
     next_try: datetime | None = None
     state: str = ""
+    failed_from: datetime | None = None  # the first of the errors since the last success
+
+    @property
+    def failing_since(self) -> datetime | None:
+        """None where it does not fail; nobody may have asked it between the last success and then."""
+        return (self.failed_from or self.last_success or self.last_error) if self.failing else None
 
     @property
     def failing(self) -> bool:

@@ -120,9 +120,21 @@ class Refresh:
             wait = timedelta(seconds=error.retry_after or 0)
             again = max(now + wait, following or now + (wait or PAUSE))
             log.warning("%s: %s", source.name, error.message)
-            health = replace(health, last_error=now, error=error.message, next_try=again)
+            health = replace(
+                health,
+                last_error=now,
+                error=error.message,
+                next_try=again,
+                failed_from=health.failing_since or now,
+            )
         else:
-            health = replace(health, last_success=self._clock(), error="", next_try=following)
+            health = replace(
+                health,
+                last_success=self._clock(),
+                error="",
+                next_try=following,
+                failed_from=None,
+            )
         await self._health.keep(health)
         return done
 

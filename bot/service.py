@@ -141,8 +141,7 @@ class Service:
         self._kept = kept
         self._house = house
         self._fell_silent: list[Channel] = []  # their owners are to be told
-        self._failing: dict[str, datetime] = {}  # sources, since when
-        self._told: set[str] = set()  # of them
+        self._told: set[str] = set()  # of which sources that fail
         self.planned: Counter[tuple[str, str]] = (
             Counter()
         )  # by platform, posted or why it was quiet
@@ -275,12 +274,10 @@ class Service:
         """Each once in this process: after a restart, owners are told again."""
         now = self._clock()
         for health in await self._health.all_health():
-            if not health.failing:
-                self._failing.pop(health.name, None)
+            since = health.failing_since
+            if since is None:
                 self._told.discard(health.name)
-                continue
-            since = self._failing.setdefault(health.name, health.last_success or now)
-            if now - since > OUTAGE and health.name not in self._told:
+            elif now - since > OUTAGE and health.name not in self._told:
                 self._told.add(health.name)
                 await self._tell_outage(health, since)
 

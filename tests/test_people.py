@@ -304,7 +304,9 @@ async def test_an_answer_is_kept_for_a_week(people: People) -> None:
 
 
 async def test_health_is_kept_by_source(people: People) -> None:
-    arxiv = Health("arxiv", NOW, NOW - timedelta(days=1), "slow", date(2026, 11, 23), NOW, "{}")
+    arxiv = Health(
+        "arxiv", NOW, NOW - timedelta(days=1), "slow", date(2026, 11, 23), NOW, "{}", NOW
+    )
 
     assert await people.health("arxiv") == Health("arxiv")
     await people.keep(arxiv)

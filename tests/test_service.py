@@ -595,6 +595,30 @@ async def test_an_owner_is_told_once_of_each_long_outage_of_a_source(running: Ru
     assert "It is down." in running.board.told[0][1]
 
 
+async def test_time_in_which_nobody_asked_a_source_is_no_outage(running: Running) -> None:
+    running.sources.append(Feed())
+    await running.open(lab(quiet="post"))
+    await running.service.fetch()
+    running.sources[:] = [Feed(SourceUnavailable("It is down."))]
+    running.restart()  # after a long weekend off
+    running.now = days(3) - timedelta(minutes=5)
+
+    await running.service.fetch()
+    await running.at(days(3))
+
+    planned = await running.ledger.last_slot(LAB)
+    assert running.board.told == []
+    assert planned is not None
+    assert "cannot be read since 26 November 08:55" in planned.why
+
+    running.restart()
+    for hours in (1, 23, 25):
+        running.now = days(3) + timedelta(hours=hours)
+        await running.service.fetch()
+        await running.service.reconcile()
+        assert (hours > 24) == len(running.board.told)
+
+
 async def test_a_source_that_never_answered_fails_since_it_was_first_seen_to(
     running: Running,
 ) -> None:

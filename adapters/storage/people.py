@@ -14,7 +14,7 @@ from bot.ports import Health
 KEPT = timedelta(days=7)  # design §7
 RECEIPTS_KEPT = timedelta(days=1)
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"  # none that look alike
-_HEALTH = "name, last_success, last_error, error, announced, next_try, state"
+_HEALTH = "name, last_success, last_error, error, announced, next_try, state, failed_from"
 
 
 def put(db: sqlite3.Connection, person: Caller, paper: str, at: datetime) -> bool:
@@ -134,7 +134,7 @@ def all_health(db: sqlite3.Connection) -> list[Health]:
 def keep_health(db: sqlite3.Connection, health: Health) -> None:
     with transaction(db):
         db.execute(
-            "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO sources VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 health.name,
                 _text(health.last_success),
@@ -143,6 +143,7 @@ def keep_health(db: sqlite3.Connection, health: Health) -> None:
                 health.announced.isoformat() if health.announced else None,
                 _text(health.next_try),
                 health.state,
+                _text(health.failed_from),
             ),
         )
 
@@ -167,8 +168,10 @@ def _time(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def _health(row: tuple[str, str | None, str | None, str, str | None, str | None, str]) -> Health:
-    name, success, failure, error, announced, next_try, state = row
+def _health(
+    row: tuple[str, str | None, str | None, str, str | None, str | None, str, str | None],
+) -> Health:
+    name, success, failure, error, announced, next_try, state, failed_from = row
     return Health(
         name,
         _time(success),
@@ -177,4 +180,5 @@ def _health(row: tuple[str, str | None, str | None, str, str | None, str | None,
         date.fromisoformat(announced) if announced else None,
         _time(next_try),
         state,
+        _time(failed_from),
     )

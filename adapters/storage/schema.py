@@ -188,6 +188,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
         "ALTER TABLE slots ADD COLUMN why TEXT NOT NULL DEFAULT ''",  # there was no paper
     ),
+    ("ALTER TABLE sources ADD COLUMN failed_from TEXT",),
 )
 
 
