@@ -419,31 +419,60 @@ def quiet(
     """
     if not considered:
         return _nothing_listed(slot, days, newest, health)
-    seen = f"{considered:,} seen"
+    said = _nothing_passed(channel, verdicts, f"{considered:,} seen")
+    expected = _expected(days)
+    if newest and expected and (silent := _silent_arxiv(expected, health)):
+        said += f" {_unread([silent], slot)}"
+    return Quiet("nothing_passed", said)
+
+
+def _nothing_passed(channel: Channel, verdicts: Sequence[Verdict], seen: str) -> str:
     if not channel.subscriptions:
-        return Quiet("nothing_passed", f"{seen}, but this channel has no subscription yet.")
+        return f"{seen}, but this channel has no subscription yet."
     if not verdicts:
-        return Quiet("nothing_passed", f"{seen}, all of them posted here before.")
+        return f"{seen}, all of them posted here before."
     best = max(verdicts, key=lambda v: (not v.blocked, bool(v.numbers), v.score, v.paper.id))
     if not best.numbers or best.passed:
-        return Quiet("nothing_passed", f"{seen}, none matched a subscription.")
+        return f"{seen}, none matched a subscription."
     if best.blocked:
-        return Quiet("nothing_passed", f"{seen}, what matched is excluded here.")
+        return f"{seen}, what matched is excluded here."
     title = clip(best.paper.title, 120)
-    return Quiet(
-        "nothing_passed",
-        f"{seen}, best was “{title}” at {best.score:.0f} of the {LINE:.0f} points needed.",
-    )
+    return f"{seen}, best was “{title}” at {best.score:.0f} of the {LINE:.0f} points needed."
+
+
+def _expected(days: tuple[date, date]) -> date | None:
+    """The last of the days on which arXiv should have listed papers."""
+    since, day = days
+    window = (day - timedelta(days=back) for back in range(max(1, (day - since).days)))
+    return next((each for each in window if not why_empty(each)), None)
+
+
+def _silent_arxiv(expected: date, health: Sequence[Health]) -> Health | None:
+    """arXiv, where it fails and has not told of that day: others may list papers all the same."""
+    return next(
+        (
+            h for h in health
+            if h.name == "arxiv" and h.failing and (h.announced or date.min) < expected
+        ),
+        None,
+    )  # fmt: skip
+
+
+def _unread(failing: Sequence[Health], slot: datetime) -> str:
+    since = min(h.failing_since or slot for h in failing)
+    names = ", ".join(h.name for h in failing)
+    told = f"{names} cannot be read since {since.astimezone(slot.tzinfo):%-d %B %H:%M}"
+    return f"{told}: {failing[0].error}"
 
 
 def _nothing_listed(
     slot: datetime, days: tuple[date, date], newest: date | None, health: Sequence[Health]
 ) -> Quiet:
     """*newest* is the last day on which anything that has arrived was listed; None: do not look."""
-    since, day = days
-    window = (day - timedelta(days=back) for back in range(max(1, (day - since).days)))
-    expected = next((each for each in window if not why_empty(each)), None)
-    if expected is None or (newest and newest >= expected):
+    _, day = days
+    expected = _expected(days)
+    came = newest and expected and newest >= expected and not _silent_arxiv(expected, health)
+    if expected is None or came:
         empty = why_empty(day)
         said = f"No announcement: {empty}." if empty else "Nothing new has been announced since."
         if empty and day < slot.date():
@@ -453,9 +482,6 @@ def _nothing_listed(
     tries = [h.next_try for h in health if h.next_try and h.next_try > slot]
     again = f" Next try at {min(tries).astimezone(slot.tzinfo):%H:%M}." if tries else ""
     if failing:
-        since = min(h.failing_since or slot for h in failing)
-        names = ", ".join(h.name for h in failing)
-        told = f"{names} cannot be read since {since.astimezone(slot.tzinfo):%-d %B %H:%M}"
-        return Quiet("source_failing", f"{told}: {failing[0].error}{again}")
+        return Quiet("source_failing", _unread(failing, slot) + again)
     told = f"No paper listed by {day:%-d %B %Y} has arrived so far."
     return Quiet("source_late", told + again)

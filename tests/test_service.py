@@ -15,7 +15,7 @@ from bot.delivery import Sender
 from bot.digests import Plan
 from bot.errors import ChannelGone, SourceUnavailable, Unknown
 from bot.housekeeping import Housekeeping
-from bot.model import Caller, Channel, ChannelRef, Subscription
+from bot.model import Caller, Channel, ChannelRef, Origin, Subscription
 from bot.ports import Batch, Health, PaperSource, Post, Rate, Served
 from bot.query import parse
 from bot.refresh import Refresh
@@ -617,6 +617,39 @@ async def test_time_in_which_nobody_asked_a_source_is_no_outage(running: Running
         await running.service.fetch()
         await running.service.reconcile()
         assert (hours > 24) == len(running.board.told)
+
+
+@pytest.mark.parametrize(
+    ("announced", "told"),
+    [
+        (23, "1 seen, none matched a subscription. arxiv cannot be read since 24 November 08:55"),
+        (24, "1 seen, none matched a subscription."),  # all of that day was read before it failed
+    ],
+)
+async def test_papers_of_another_source_do_not_hide_that_arxiv_fails(
+    running: Running, announced: int, told: str
+) -> None:
+    at = Schedule.parse("daily 9,16", "Europe/Berlin")
+    day = MONDAY.date().replace(day=announced)
+    await running.open(lab(quiet="post", schedule=at))
+    await running.people.keep(Health("arxiv", last_success=MONDAY, announced=day))
+    await running.at(MONDAY)
+    running.sources.append(Feed(SourceUnavailable("It is down.")))
+    running.now = days(1) - timedelta(minutes=5)
+    await running.service.fetch()
+    await running.listed(paper(1, "A poem"), on=days(1).date(), origin=Origin.HUGGING_FACE)
+
+    await running.at(days(1))
+
+    planned = await running.ledger.last_slot(LAB)
+    assert planned is not None
+    assert planned.why.startswith(told)
+    assert ("It is down." in planned.why) == (announced == 23)
+
+    await running.at(days(1) + timedelta(hours=7))
+
+    body = running.board.posted[-1][1]
+    assert body["quiet"] == ("source_failing" if announced == 23 else "no_announcement")
 
 
 async def test_a_source_that_never_answered_fails_since_it_was_first_seen_to(
