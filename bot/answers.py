@@ -19,10 +19,10 @@ from bot.forms import form_of, settings_form
 from bot.model import Caller, Channel, Role
 from bot.options import change, differences, pinged
 from bot.paper_answers import PaperAnswers
-from bot.ports import ChannelStore, Clock, Library, Outbox, Shelf, SourceHealth
+from bot.ports import ChannelStore, Clock, Delivery, Library, Outbox, Shelf, SourceHealth
 from bot.ranking import LINE, Verdict
 from bot.service import is_paused, reschedule
-from bot.status_answers import StatusAnswers, moment, upcoming
+from bot.status_answers import StatusAnswers, moment, not_there, upcoming
 from bot.subscription_answers import SubscriptionAnswers, rhythm
 from bot.views import (
     Action,
@@ -44,8 +44,8 @@ log = logging.getLogger(__name__)
 
 
 class Announcer(Protocol):
-    async def announce(self, channel: Channel, plan: Plan) -> None:
-        """Post what somebody asked for to the whole channel, now."""
+    async def announce(self, channel: Channel, plan: Plan) -> Delivery | None:
+        """Post what somebody asked for to the whole channel, now; gives the first that is not there."""
 
 
 class Answers:
@@ -279,7 +279,8 @@ class Answers:
             return replace(digest, notes=(*digest.notes, note))
         plan = await self._digests.now(channel)
         if self._announcer:
-            await self._announcer.announce(channel, plan)
+            if stuck := await self._announcer.announce(channel, plan):
+                return not_there(stuck)
             return Notice(
                 text(f"Posted to the channel: {how_many(len(plan.papers))}."),
                 hints=(text(plan.digest.quiet.text),) if plan.digest.quiet else (),
@@ -294,7 +295,8 @@ class Answers:
         if not self._announcer:
             await self._ledger.record(channel.ref, plan.digest.slot, plan.papers, plan.cursor)
             return plan.digest
-        await self._announcer.announce(channel, plan)
+        if stuck := await self._announcer.announce(channel, plan):
+            return not_there(stuck)
         title = plan.digest.cards[0].paper.title
         return Notice(text("Shared with the channel: ", Span(title, strong=True), "."))
 

@@ -32,6 +32,7 @@ from bot.paper_answers import PaperAnswers
 from bot.platforms import Opened, Platform, platforms
 from bot.ports import (
     Clock,
+    Delivery,
     Installations,
     Page,
     PaperSearch,
@@ -198,7 +199,7 @@ async def open_app(
 class Unheard:
     """Posts nothing, where nobody in the channel would see it: its papers are still to come there."""
 
-    async def announce(self, channel: Channel, plan: Plan) -> None:
+    async def announce(self, channel: Channel, plan: Plan) -> Delivery | None:
         raise UserError(
             f"Nothing is posted to {channel.ref} from here.",
             hint="Ask for it in the channel itself, or set PAPERBOY_OUTBOX_DIR to a folder that takes "

@@ -16,6 +16,7 @@ from bot.model import Channel, ChannelRef
 from bot.ports import (
     ChannelStore,
     Clock,
+    Delivery,
     Due,
     Health,
     KeptAnswers,
@@ -24,6 +25,7 @@ from bot.ports import (
     Publisher,
     Served,
     SourceHealth,
+    State,
 )
 from bot.refresh import Refresh
 from bot.schedule import Schedule
@@ -42,6 +44,7 @@ LATE = timedelta(minutes=10)  # after its slot a digest says that it is late
 QUIET_SLOTS = 10  # in a row, then the owner is told
 OUTAGE = timedelta(days=1)  # of a source, then the owners are told
 _AT_ONCE = 500  # channels planned together
+_LATEST = 100  # posts of a channel; more than a digest has
 
 
 def due_after(channel: Channel, after: datetime) -> Due:
@@ -211,8 +214,8 @@ class Service:
         else:  # planned before, by a clock that was set back since
             await self._outbox.set_next(due)
 
-    async def announce(self, channel: Channel, plan: Plan) -> None:
-        """A slot of its own, which concerns no schedule."""
+    async def announce(self, channel: Channel, plan: Plan) -> Delivery | None:
+        """A slot of its own, which concerns no schedule; gives the first post that did not get out."""
         ref = channel.ref
         digest = await self._with_button(plan.digest)
         posts = self._publishers[ref.platform].compose(ref, digest)
@@ -220,6 +223,8 @@ class Service:
         while not await self._outbox.plan(ref, slot, posts, plan.cursor, None, plan.released):
             slot += timedelta(microseconds=1)  # somebody else asked in the same moment
         await self._sender.send_due()
+        sent = await self._outbox.deliveries(ref, _LATEST)
+        return next((d for d in sent if d.slot == slot and d.state is not State.SENT), None)
 
     async def _posts(self, channel: Channel, digest: Digest) -> Sequence[Post]:
         """None on a quiet day that is to be silent."""

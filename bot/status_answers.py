@@ -297,6 +297,21 @@ def _stuck(post: Delivery, posts: Sequence[Delivery], channel: Channel) -> Row:
     return Row(text(lead), _named(post, channel), tuple(line for line in (why, do) if line))
 
 
+def not_there(post: Delivery) -> Notice:
+    """The answer to who asked for a post that could not be made at once."""
+    why = f": {post.detail.rstrip('.')}." if post.detail else "."
+    after = text("Type ", typed("status"), " to see what becomes of it.")
+    match post.state:
+        case State.DEAD:
+            words = f"It could not be posted{why}"
+            after = text("No paper is lost: let me in again, then type ", typed("resume"), ".")
+        case State.READY:
+            words = f"It is not posted yet, and I try again{why}"
+        case _:
+            words = f"Nobody knows yet whether it was posted{why}"
+    return Notice(text(words), kind="error", hints=(after,))
+
+
 def _is_behind(post: Delivery, posts: Sequence[Delivery]) -> bool:
     return any(
         other.slot == post.slot and other.part < post.part and other.state is not State.SENT

@@ -13,7 +13,7 @@ import pytest
 
 from bot.delivery import Sender
 from bot.digests import Plan
-from bot.errors import ChannelGone, SourceUnavailable, Unknown
+from bot.errors import ChannelGone, Later, SourceUnavailable, Unknown
 from bot.housekeeping import Housekeeping
 from bot.model import Caller, Channel, ChannelRef, Origin, Subscription
 from bot.ports import Batch, Health, PaperSource, Post, Rate, Served
@@ -807,6 +807,26 @@ async def test_the_status_of_a_silent_channel_says_why_nothing_came(running: Run
     assert running.board.posted == []
     told = words(await running.say("status", replace(ANN, ref=LAB)))
     assert "No paper on Mon 23 Nov 2026 09:00: 1 seen, none matched a subscription." in told
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (ChannelGone("I am not in it"), "It could not be posted: I am not in it."),
+        (Later("429", after=60), "It is not posted yet, and I try again: 429."),
+        (Unknown("no answer"), "Nobody knows yet whether it was posted: no answer."),
+    ],
+)
+@pytest.mark.parametrize("asked", ["digest", "share 2611.00001"])
+async def test_what_could_not_be_posted_is_not_called_posted(
+    running: Running, fault: Exception, told: str, asked: str
+) -> None:
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+    running.announce_by(running.service)
+    running.board.faults.append(fault)
+
+    assert told in words(await running.say(asked, replace(ANN, ref=LAB)))
 
 
 async def test_two_that_are_asked_for_in_one_moment_are_both_posted(running: Running) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
-from bot.answers import Answers
+from bot.answers import Announcer, Answers
 from bot.digests import Digests
 from bot.feedback_answers import FeedbackAnswers
 from bot.model import Caller, ChannelRef, Origin, Paper, Record
@@ -69,6 +69,10 @@ class World:
             self.library, self.ledger, self.people, self.people, lambda: self.now
         )
         self.index = ScanIndex(self.library)
+        self.announce_by(None, *sources)
+
+    def announce_by(self, announcer: Announcer | None, *sources: PaperSearch) -> None:
+        """Who posts to the channel what somebody asks for; without one it is the answer."""
         papers = PaperAnswers(
             self.library, self.index, sources, self.people, self.people, self.ledger,
             lambda: self.now,
@@ -81,7 +85,7 @@ class World:
         self.answers = Answers(
             self.store, self.library, self.ledger, self.digests, papers, subscriptions,
             FeedbackAnswers(papers, self.digests, self.people, lambda: self.now),
-            self.people, self.people, None, lambda: self.now,
+            self.people, self.people, announcer, lambda: self.now,
         )  # fmt: skip
 
     async def say(self, words: str, caller: Caller = ANN) -> View:
