@@ -345,10 +345,14 @@ class Answers:
         channel = await self._channel(caller)
         day: date | None = None
         if until:
-            when = parse_when(until, channel.schedule.zone)
+            hint = "Write pause until:2027-01-04"
+            try:
+                when = parse_when(until.removeprefix("until").strip(), channel.schedule.zone)
+            except UserError as error:
+                raise UserError(error.message, hint=hint) from None
             day = when.date() if isinstance(when, datetime) else when
             if day <= self._today(channel):
-                raise UserError(f"{day} is not in the future.", hint="Write pause until:2027-01-04")
+                raise UserError(f"{day} is not in the future.", hint=hint)
         await self._save(replace(channel, paused=True, paused_until=day), caller)
         end = f"until {day:%-d %B %Y}" if day else "until you write resume"
         return Notice(text(f"Paused {end}."), actions=(Action("Resume", "resume"),))

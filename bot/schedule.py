@@ -23,6 +23,7 @@ _DAY_NAMES = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday"
 _TIMES_A_DAY = 6
 _LENGTH = 100
 _DAY, _SECOND = timedelta(days=1), timedelta(seconds=1)
+_LAST_DAY = date.max - 2 * _DAY  # the calendar's end, in any zone: a pause may reach it
 _EXAMPLE = "Write days, a time and a zone: weekdays 09:00 Europe/Berlin; mon,thu 17:30; weekly mon 09:00; monthly 1 09:00; off"
 
 
@@ -133,7 +134,7 @@ class Schedule:
             return
         last = after.astimezone(UTC)
         day = last.astimezone(zones.clock(self.zone)).date()
-        while True:
+        while day < _LAST_DAY:
             for slot in self._slots_on(day):
                 if slot > last:
                     yield slot

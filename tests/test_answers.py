@@ -477,6 +477,8 @@ async def test_a_pause_ends_on_its_day_or_by_word(world: World) -> None:
     assert "not paused" in await told(world, "resume")
     assert "until you write resume" in await told(world, "pause")
     assert "not in the future" in await told(world, "pause until:2026-01-01")
+    assert "until 4 January 2027" in await told(world, "pause until 2027-01-04")
+    assert "Write pause until:2027-01-04" in await told(world, "pause until:monday")
 
 
 async def test_a_pause_is_told_while_it_lasts_and_no_longer(world: World) -> None:

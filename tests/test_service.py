@@ -356,6 +356,27 @@ async def test_a_pause_holds_digests_back_and_loses_nothing(running: Running) ->
     assert None is due_after(lab(paused=True), MONDAY).at
 
 
+@pytest.mark.parametrize("schedule", ["monthly 1", "daily 09:00", "weekdays 23:59", "daily 00:00"])
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+async def test_a_pause_to_the_end_of_the_calendar_stops_nobody(
+    running: Running, schedule: str, zone: str
+) -> None:
+    await running.open(lab(ref=replace(LAB, channel="other")))
+    endless = lab(schedule=Schedule.parse(schedule, zone))
+    await running.store.save(endless, "ann")
+
+    said = words(await running.say("pause until:9999-12-31", replace(ANN, ref=LAB)))
+    running.restart()
+    await running.service.start()
+    await running.at(MONDAY)
+
+    assert "Paused until 31 December 9999" in said
+    assert "paused until 31 December 9999" in words(
+        await running.say("status", replace(ANN, ref=LAB))
+    )
+    assert [ref.channel for ref, _ in running.board.posted] == ["other"]
+
+
 async def test_a_changed_schedule_counts_from_the_next_look_on(running: Running) -> None:
     await running.open(lab())
     later = lab(schedule=Schedule.parse("daily 17:00", "Europe/Berlin"))
