@@ -44,7 +44,8 @@ async def serving(
         for platform in app.platforms:
             await platform.start(app.answers, app.sender)
 
-    await app.service.start()
+    period = timedelta(minutes=settings.fetch_minutes)
+    await app.service.start(period if fetching else None)
     await _first_of(start(), *((told.wait(),) if told else ()))
     jobs = [
         Job("tick", TICK, app.service.tick),
@@ -55,7 +56,6 @@ async def serving(
         Job("housekeeping", HOUSEKEEPING, app.service.keep_house),
     ]
     if fetching:
-        period = timedelta(minutes=settings.fetch_minutes)
         jobs.append(Job("fetch", period.total_seconds(), partial(app.service.fetch, period)))
     running = Jobs(jobs)
     running.start()

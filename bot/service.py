@@ -40,6 +40,7 @@ AUDIT = 60.0
 RECONCILE = 600.0
 HOUSEKEEPING = 6 * 3600.0
 CATCH_UP = timedelta(hours=24)  # design §12: later than that it waits for the next slot
+FIRST_FETCH = timedelta(minutes=3)  # what was missed waits so long for the papers of that time
 LATE = timedelta(minutes=10)  # after its slot a digest says that it is late
 QUIET_SLOTS = 10  # in a row, then the owner is told
 OUTAGE = timedelta(days=1)  # of a source, then the owners are told
@@ -145,6 +146,9 @@ class Service:
         self._house = house
         self._fell_silent: list[Channel] = []  # their owners are to be told
         self._told: set[str] = set()  # of which sources that fail
+        self._unread: tuple[datetime, datetime] | None = (
+            None  # from when to when nobody asked a source
+        )
         self.planned: Counter[tuple[str, str]] = (
             Counter()
         )  # by platform, posted or why it was quiet
@@ -155,19 +159,32 @@ class Service:
         """Those that it posts to."""
         return self._publishers.keys()
 
-    async def start(self) -> None:
-        """Before the first tick: take up what an earlier process left."""
+    async def start(self, period: timedelta | None = None) -> None:
+        """Before the first tick: take up what an earlier process left.
+
+        *period* lies between two fetches, of which the first is about to begin; None: there is none.
+        """
         await self._sender.recover()
         await self._reschedule()
+        read = [h.last_success for h in await self._health.all_health() if h.last_success]
+        self._unread = (max(read) + period, self._clock()) if read and period else None
 
     async def tick(self) -> None:
         """Plan what is due. That is no part of ``send``: ten thousand channels take minutes."""
-        while due := await self._outbox.due(self._clock(), self._served(), _AT_ONCE):
+        while due := await self._due():
             slots = [slot for each in due if (slot := await self._slot(each))]
             async for slot, plan in self._digests.plans(slots):
                 await self._keep(slot, plan)
             self.ticked_at = self._clock()
         self.ticked_at = self._clock()
+
+    async def _due(self) -> list[Due]:
+        now = self._clock()
+        due = await self._outbox.due(now, self._served(), _AT_ONCE)
+        if self._unread is None or now - self._unread[1] > FIRST_FETCH:
+            return due
+        start, end = self._unread
+        return [each for each in due if each.at is None or not start < each.at < end]
 
     async def send(self) -> None:
         await self._sender.send_due()
@@ -311,6 +328,7 @@ class Service:
     async def fetch(self, period: timedelta | None = None) -> None:
         """One round; where they are made again and again, *period* lies between two."""
         await self._refresh.fetch((), None, lambda _: None, period)
+        self._unread = None
 
     async def keep_house(self) -> None:
         await self._house.tidy()

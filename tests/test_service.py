@@ -214,6 +214,52 @@ async def test_what_was_missed_comes_in_one_digest_that_says_it_is_late(running:
     ]
 
 
+async def test_what_was_missed_waits_for_the_papers_of_that_time(running: Running) -> None:
+    half_an_hour = timedelta(minutes=30)
+    later = replace(LAB, channel="later")
+    await running.open(lab())
+    await running.open(lab(ref=later, schedule=Schedule.parse("9:31", "Europe/Berlin")))
+    running.sources.append(Feed())
+    running.now = MONDAY - timedelta(hours=9)
+    await running.service.fetch()
+    running.restart()  # after a night off
+    running.now = MONDAY + half_an_hour
+
+    await running.service.start(half_an_hour)
+    await running.tick()
+    assert running.board.posted == []
+    running.now += timedelta(minutes=1)
+    await running.tick()
+    assert [ref for ref, _ in running.board.posted] == [later]  # its slot was not missed
+    await arrive(running, 1, MONDAY)
+    await running.service.fetch(half_an_hour)
+    await running.tick()
+
+    assert running.board.papers() == [[], ["00001"]]
+
+
+@pytest.mark.parametrize(
+    ("read", "waits"),
+    [(timedelta(hours=-9), 3), (timedelta(minutes=-20), 0), (None, 0)],
+    ids=["sources that do not answer", "a short stop", "sources that never answered"],
+)
+async def test_a_digest_waits_minutes_for_papers_and_only_where_there_may_be_some(
+    running: Running, read: timedelta | None, waits: int
+) -> None:
+    await running.open(lab())
+    if read:
+        await running.people.keep(Health("arxiv", last_success=MONDAY + read))
+    start = MONDAY + timedelta(minutes=1)
+    running.now = start
+    await running.service.start(timedelta(minutes=30))
+
+    while not running.board.posted:
+        await running.tick()
+        running.now += timedelta(seconds=TICK)
+
+    assert (running.now - start) // timedelta(minutes=1) == waits
+
+
 async def test_a_weekly_digest_that_is_days_late_waits_for_the_next_slot(running: Running) -> None:
     weekly = Schedule.parse("weekly mon 09:00", "Europe/Berlin")
     await running.open(lab(schedule=weekly))
