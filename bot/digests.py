@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bot.matching import Matcher, Matches
 
 FRESH_DAYS = 8  # listed at most so long before the slot (design §4)
+_EARLIEST = date(1900, 1, 1)  # the calendar has no day before its first
 BEYOND = 100  # papers that a digest has no room for and its button shows
 FEW = 20  # channels that are matched one by one
 _PROFILES = 200  # of channels, the last ones used
@@ -238,6 +239,7 @@ class Digests:
     async def since(self, channel: Channel, start: date, top: int) -> Digest:
         """A private recap of all papers listed from *start* on, posted or not."""
         slot = self._clock().astimezone(ZoneInfo(channel.schedule.zone))
+        start = max(start, _EARLIEST)
         papers = await self._library.between(start - timedelta(days=1), slot.date())
         recap = replace(channel, max=top, trending=0)
         documents = [*map(Document, papers)]

@@ -54,6 +54,13 @@ async def test_imported_papers_are_for_recaps_only(world: World) -> None:
     assert titles(await world.say("digest since:today")) == ["Graphs from a dump"]
 
 
+async def test_a_recap_may_reach_back_to_the_first_day_of_the_calendar(world: World) -> None:
+    await world.say("subscribe graph")
+    await world.listed(paper(1, "Graphs"))
+
+    assert titles(await world.say("digest since:0001-01-01")) == ["Graphs"]
+
+
 async def test_an_imported_paper_that_arrives_live_is_new(world: World) -> None:
     await world.say("subscribe graph")
     await world.listed(paper(1, "Graphs twice"), live=False)
