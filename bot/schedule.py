@@ -49,8 +49,9 @@ class Schedule:
         words = _words(text) if len(text) <= _LENGTH else []
         if not words:
             raise UserError("That is no schedule.", hint=_EXAMPLE)
-        if words[0].lower() in ("off", "never"):
-            rest = _trimmed(words[1:])
+        if words[0].lower() in _OFF:
+            # a form has a time beside it, which says nothing now
+            rest = _trimmed([word for word in words[1:] if not _is_time(word)])
             found = _named(rest, zone) if rest else zone
             if not found:
                 raise zones.unknown(_text(rest))
@@ -187,6 +188,8 @@ _FILLERS = frozenset(
         "uhr",
     }
 )
+_OFF = ("off", "never", "none", "stop")
+_TIME = r"(\d{1,2})(?:[:.h]?(\d{2}))?h?(am|pm)?"
 _TO = ("to", "through", "thru", "until", "till")
 _NAMED_TIMES = {"noon": time(12), "midday": time(12), "midnight": time(0)}
 _GROUPS = {
@@ -223,6 +226,10 @@ def _apart(word: str) -> list[str]:
     if (len(parts) > 1 and all(map(_days_of, parts))) or all(map(_is_clear_time, parts)):
         return " , ".join(word.split("/")).split()
     return [word]
+
+
+def _is_time(word: str) -> bool:
+    return bool(re.fullmatch(_TIME, word.lower(), re.ASCII))
 
 
 def _is_clear_time(word: str) -> bool:
@@ -385,7 +392,7 @@ def _span(start: int, end: int) -> set[int]:
 
 
 def _time_of(text: str) -> time:
-    match = re.fullmatch(r"(\d{1,2})(?:[:.h]?(\d{2}))?h?(am|pm)?", text.lower(), re.ASCII)
+    match = re.fullmatch(_TIME, text.lower(), re.ASCII)
     hour, minute = (int(match[1]), int(match[2] or 0)) if match else (24, 0)
     if match and match[3]:
         hour = hour % 12 + (12 if match[3] == "pm" else 0) if 1 <= hour <= 12 else 24

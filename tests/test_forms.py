@@ -60,6 +60,15 @@ def test_settings_that_are_sent_as_they_were_shown_change_nothing() -> None:
     assert {n: str(getattr(CHANNEL, n)) for n, _ in request.options} == dict(request.options)
 
 
+def test_a_monthly_schedule_is_put_off_in_its_form_with_time_and_zone_left_as_they_are() -> None:
+    monthly = replace(CHANNEL, schedule=Schedule.parse("monthly 1", "Europe/Berlin"))
+
+    request = from_form("schedule", values(form_of("schedule", monthly)) | {"days": "off"})
+
+    assert isinstance(request, SetSchedule)
+    assert Schedule.parse(request.text, "UTC") == Schedule(zone="Europe/Berlin")
+
+
 def test_a_subscription_has_its_weight_and_label() -> None:
     request = from_form(
         "subscribe", {"query": '"tool use" -survey', "weight": "2", "label": "agents"}
