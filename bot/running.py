@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bot.service import AUDIT, HOUSEKEEPING, LOOK_UP, RECONCILE, SEND, TICK
+from bot.service import AUDIT, HOUSEKEEPING, LOOK_UP, RECONCILE, SEND, TELL, TICK
 
 if TYPE_CHECKING:
     from adapters.scheduler import Jobs
@@ -51,6 +51,7 @@ async def serving(
         Job("tick", TICK, app.service.tick),
         Job("send", SEND, app.service.send),
         Job("look up", LOOK_UP, app.service.look_up),
+        Job("tell", TELL, app.service.tell_owners),
         Job("audit", AUDIT, app.service.audit),
         Job("reconcile", RECONCILE, app.service.reconcile),
         Job("housekeeping", HOUSEKEEPING, app.service.keep_house),

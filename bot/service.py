@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 TICK = 15.0  # seconds; reliability §2
 SEND = 1.0
 LOOK_UP = 5.0
+TELL = 5.0
 AUDIT = 60.0
 RECONCILE = 600.0
 HOUSEKEEPING = 6 * 3600.0
@@ -280,9 +281,13 @@ class Service:
         That is not for the tick, where a slow platform would keep posts waiting.
         """
         await self._reschedule()
+        await self.tell_owners()
+        await self._tell_outages()
+
+    async def tell_owners(self) -> None:
+        """Of channels that fell silent: soon, for a restart forgets who is to be told."""
         while self._fell_silent:
             await self._tell_silence(self._fell_silent.pop())
-        await self._tell_outages()
 
     async def _tell_silence(self, channel: Channel) -> None:
         words = text(named(channel.ref), f" had no paper in its last {QUIET_SLOTS} digests.")

@@ -28,6 +28,26 @@ class Noted:
     async def stop(self, limit: float) -> None: ...
 
 
+async def test_owners_of_silent_channels_are_told_before_a_short_session_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(scheduler, "Jobs", Noted)
+    settings = Settings(data_dir=tmp_path)
+    async with app.open_app(settings) as opened:
+
+        async def tell() -> None:
+            told.append("told")
+
+        monkeypatch.setattr(opened.service, "tell_owners", tell)
+        async with running.serving(opened, settings, fetching=False) as clock:
+            for job in clock.jobs:  # type: ignore[attr-defined]
+                if job.period < 15:
+                    await job.run()
+
+    assert told == ["told"]
+
+
 async def test_a_second_copy_is_looked_for_within_a_quarter_of_an_hour(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
