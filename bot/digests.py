@@ -424,7 +424,7 @@ def quiet(
     said = _nothing_passed(channel, verdicts, f"{considered:,} seen")
     expected = _expected(days)
     if newest and expected and (silent := _silent_arxiv(expected, health)):
-        said += f" {_unread([silent], slot)}"
+        said += f" {_unread(silent, slot)}"
     return Quiet("nothing_passed", said)
 
 
@@ -460,11 +460,9 @@ def _silent_arxiv(expected: date, health: Sequence[Health]) -> Health | None:
     )  # fmt: skip
 
 
-def _unread(failing: Sequence[Health], slot: datetime) -> str:
-    since = min(h.failing_since or slot for h in failing)
-    names = ", ".join(h.name for h in failing)
-    told = f"{names} cannot be read since {since.astimezone(slot.tzinfo):%-d %B %H:%M}"
-    return f"{told}: {failing[0].error}"
+def _unread(failing: Health, slot: datetime) -> str:
+    since = (failing.failing_since or slot).astimezone(slot.tzinfo)
+    return f"{failing.name} cannot be read since {since:%-d %B %H:%M}: {failing.error}"
 
 
 def _nothing_listed(
@@ -480,10 +478,10 @@ def _nothing_listed(
         if empty and day < slot.date():
             said = f"No announcement: it was still {day:%A} in New York, and {empty}."
         return Quiet("no_announcement", said)
-    failing = [h for h in health if h.failing]
     tries = [h.next_try for h in health if h.next_try and h.next_try > slot]
     again = f" Next try at {min(tries).astimezone(slot.tzinfo):%H:%M}." if tries else ""
-    if failing:
-        return Quiet("source_failing", _unread(failing, slot) + again)
-    told = f"No paper listed by {day:%-d %B %Y} has arrived so far."
-    return Quiet("source_late", told + again)
+    told = [_unread(h, slot) for h in health if h.failing]
+    if told:
+        return Quiet("source_failing", " ".join(told) + again)
+    late = f"No paper listed by {day:%-d %B %Y} has arrived so far."
+    return Quiet("source_late", late + again)

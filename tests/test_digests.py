@@ -203,6 +203,22 @@ async def test_a_source_that_fails_is_the_cause_and_its_next_try_is_told(world: 
     )
 
 
+async def test_each_source_that_fails_is_told_with_its_own_fault(world: World) -> None:
+    slot = datetime(2026, 6, 23, 9, tzinfo=ZoneInfo("Europe/Berlin"))
+    day = timedelta(days=1)
+    await world.people.keep(Health("huggingface", slot - 3 * day, slot, "It answered 503."))
+    await world.people.keep(Health("arxiv", slot - day, slot, "It is down."))
+
+    digest = await world.digests.at(channel("graph"), slot)
+
+    assert digest.quiet is not None
+    assert digest.quiet.cause == "source_failing"
+    assert digest.quiet.text == (
+        "arxiv cannot be read since 22 June 09:00: It is down. "
+        "huggingface cannot be read since 20 June 09:00: It answered 503."
+    )
+
+
 async def test_trending_papers_come_the_day_after_their_list_day(world: World) -> None:
     lab = channel(trending=2)
     loved = [
