@@ -6,9 +6,8 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-NEW_YORK: Final = ZoneInfo(
-    "America/New_York"
-)  # where arXiv's days begin: its feeds change at midnight
+# Where arXiv's days begin: its feeds change at midnight.
+NEW_YORK: Final = ZoneInfo("America/New_York")
 
 # https://info.arxiv.org/help/availability.html: days of 2026 without a mailing. A mailing leaves at
 # 20:00 in New York and is listed on the next working day, so that is the day which stays empty.

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 FRESH_DAYS = 8  # listed at most so long before the slot (design §4)
 _EARLIEST = date(1900, 1, 1)  # the calendar has no day before its first
+_WHEN = "Write 2026-06-22 or 2026-06-22T09:00+02:00."
 BEYOND = 100  # papers that a digest has no room for and its button shows
 FEW = 20  # channels that are matched one by one
 _PROFILES = 200  # of channels, the last ones used
@@ -376,18 +377,19 @@ def _slot(when: date | datetime, schedule: Schedule) -> datetime:
 
 def parse_when(words: str, zone: str) -> date | datetime:
     """``2026-06-22`` or ``2026-06-22T09:00`` with or without offset; raises UserError."""
+    when: date | datetime
     try:
-        return date.fromisoformat(words)
+        when = date.fromisoformat(words)
     except ValueError:
-        pass
-    try:
-        when = datetime.fromisoformat(words)
-    except ValueError:
-        raise UserError(
-            f"“{words[:40]}” is no date or time.",
-            hint="Write 2026-06-22 or 2026-06-22T09:00+02:00.",
-        ) from None
-    return when if when.tzinfo else when.replace(tzinfo=ZoneInfo(zone))
+        try:
+            when = datetime.fromisoformat(words)
+        except ValueError:
+            raise UserError(f"“{words[:40]}” is no date or time.", hint=_WHEN) from None
+    if when.year < _EARLIEST.year:
+        raise UserError(f"“{words[:40]}” is before all papers.", hint=_WHEN)
+    if isinstance(when, datetime) and not when.tzinfo:
+        return when.replace(tzinfo=ZoneInfo(zone))
+    return when
 
 
 def chosen(passed: Iterable[Verdict]) -> list[Verdict]:

@@ -170,24 +170,9 @@ def _instant(wall: datetime) -> datetime:
     return first + high * _SECOND
 
 
-_FILLERS = frozenset(
-    {
-        ",",
-        "at",
-        "on",
-        "every",
-        "each",
-        "in",
-        "the",
-        "of",
-        "from",
-        "once",
-        "a",
-        "per",
-        "o'clock",
-        "uhr",
-    }
-)
+_FILLERS = frozenset({
+    ",", "at", "on", "every", "each", "in", "the", "of", "from", "once", "a", "per", "o'clock", "uhr",
+})  # fmt: skip
 _OFF = ("off", "never", "none", "stop")
 _TIME = r"(\d{1,2})(?:[:.h]?(\d{2}))?h?(am|pm)?"
 _TO = ("to", "through", "thru", "until", "till")

@@ -147,9 +147,8 @@ class Service:
         self._house = house
         self._fell_silent: list[Channel] = []  # their owners are to be told
         self._told: set[str] = set()  # of which sources that fail
-        self._unread: tuple[datetime, datetime] | None = (
-            None  # from when to when nobody asked a source
-        )
+        # From when to when nobody asked a source.
+        self._unread: tuple[datetime, datetime] | None = None
         self.planned: Counter[tuple[str, str]] = (
             Counter()
         )  # by platform, posted or why it was quiet

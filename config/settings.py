@@ -80,12 +80,8 @@ class Arxiv(BaseModel):
     feed_url: Address = "https://rss.arxiv.org"
     oai_url: Address = "https://oaipmh.arxiv.org/oai"
     categories: Annotated[tuple[str, ...], NoDecode, _split("categories")] = (
-        "cs.AI",
-        "cs.CL",
-        "cs.CV",
-        "cs.LG",
-        "stat.ML",
-    )
+        "cs.AI", "cs.CL", "cs.CV", "cs.LG", "stat.ML",
+    )  # fmt: skip
     delay_seconds: Annotated[float, Field(ge=0, le=3600)] = (
         3.0  # arXiv's terms: one request in three seconds
     )

@@ -265,6 +265,12 @@ def test_a_moment_that_is_none_is_a_mistake(typed: str) -> None:
         parse_when(typed, "UTC")
 
 
+@pytest.mark.parametrize("typed", ["0001-01-01", "0001-01-01T00:00+14:00", "1899-12-31"])
+def test_a_moment_before_all_papers_is_a_mistake(typed: str) -> None:
+    with pytest.raises(UserError, match="before all papers"):
+        parse_when(typed, "UTC")
+
+
 def test_the_gist_is_the_given_summary_or_the_sentence_that_matches() -> None:
     graphs = [pattern(["graph"])]
     given_summary = Paper("arxiv:1", "T", "A. B.", summary="Graphs, in short.")
