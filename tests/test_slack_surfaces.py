@@ -302,6 +302,32 @@ async def test_the_home_tab_changes_with_what_its_buttons_do() -> None:
         assert w.slack.dislikes == []
 
 
+async def test_the_home_tab_changes_with_what_the_modals_over_it_do() -> None:
+    async with slack_world() as w:
+        ann, _ = await lab_of(w)
+        await w.slack.open_home(ann)
+        await w.idle()
+        home = w.slack.home(ann)
+        assert home is not None
+        await w.slack.click(ann, home, "Subscribe")
+        await w.slack.submit(ann, await filled(w, ann), {"query": "graphs"})
+        await w.idle()
+        subscribed = shown(home)
+
+        await w.slack.click(ann, w.slack.views(ann)[-1], "Save")
+        await w.idle()
+        saved = shown(home)
+        await w.slack.close(ann, w.slack.views(ann)[-1])
+        await w.slack.click(ann, w.slack.views(ann)[-1], "Undo")
+        await w.idle()
+
+        assert "Your subscriptions · 1" in subscribed
+        assert "Saved papers · 0" in subscribed
+        assert "Saved papers · 1" in saved
+        assert "Your subscriptions · none yet" in shown(home)
+        assert w.slack.dislikes == []
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -217,8 +217,8 @@ class Listeners:
             await self._show_modal(command, asker, trigger, method="views.push")
         else:
             await self._modals.click(command, asker, view, trigger)
-        if is_home and not isinstance(command, Notice) and commands.verb_of(command).kind != READ:
-            await self._surfaces.home(asker)
+        if not asker.channel and not isinstance(command, Notice) and _may_alter(command):
+            await self._surfaces.home(asker)  # where most modals about no channel were opened
 
     async def _show_modal(
         self, command: Command | Notice, asker: Asker, trigger: str, *, method: str = "views.open"
@@ -376,6 +376,13 @@ def _parsed(words: str) -> Command | Notice:
         return commands.parse(words)
     except UserError as error:
         return mistake(error)
+
+
+def _may_alter(command: Command) -> bool:
+    """A kept answer may be a change; its further pages are to be read."""
+    if isinstance(command, commands.Again):
+        return command.page == 1
+    return commands.verb_of(command).kind != READ
 
 
 def _form_button(command: Command) -> Notice:
