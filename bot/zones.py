@@ -130,19 +130,26 @@ def find(text: str) -> str | None:
     if comma:
         found = find(city)
         return found if found and found == find(country) else None
-    offset = _OFFSET.fullmatch(wanted)
-    if offset and int(offset[2]) <= 14 and int(offset[3] or 0) < 60:
-        return _of_offset(text, offset)
-    return None
+    ahead = _ahead(wanted)
+    return None if ahead is None else _of_offset(text, ahead)
 
 
 def matching(text: str, limit: int) -> list[str]:
-    """IANA names that what was typed so far may become, by their own name or a city's; for completion."""
-    wanted = _key(text[:_LENGTH])
-    near = (zone for key, zone in _known().items() if wanted in key)
-    begun = (zone for key, zone in _known().items() if key.startswith(wanted))
+    """IANA names that what was typed so far may become, by their own name or a city's; for completion.
+
+    What ``find`` asks about brings all that may be meant.
+    """
+    wanted = _key(_AROUND.sub("", " ".join(text[:_LENGTH].split())))
+    ahead = _ahead(wanted)
+    if ahead is not None:  # never Etc/GMT+5, which is UTC-5
+        return list(islice((zone for _, zone in _seasons(ahead)), limit))
+    known = {key: zone for key, zone in _known().items() if key not in _ASKED}
     usual = (zone for zone in _NAMES if not wanted)
-    return list(islice(dict.fromkeys(chain(usual, begun, near)), limit))
+    meant = chain(_ASKED.get(wanted, {}).values(), filter(None, [known.get(wanted)]))
+    begun = (zone for key, zone in known.items() if key.startswith(wanted))
+    asked = (zone for key in _ASKED if key.startswith(wanted) for zone in _ASKED[key].values())
+    near = (zone for key, zone in known.items() if wanted in key)
+    return list(islice(dict.fromkeys(chain(usual, meant, begun, asked, near)), limit))
 
 
 def unknown(text: str) -> UserError:
@@ -186,23 +193,32 @@ def _suggested() -> tuple[str, ...]:
     return tuple(key for key in _known() if len(key) > 3 and not re.search(r"^etc/|\d", key))
 
 
-def _of_offset(text: str, offset: re.Match[str]) -> str:
-    """UTC for no offset; others are asked about, since they tell nothing of summer time."""
+def _ahead(wanted: str) -> timedelta | None:
+    """How far ahead of UTC, where that is what was written."""
+    offset = _OFFSET.fullmatch(wanted)
+    if offset is None or int(offset[2]) > 14 or int(offset[3] or 0) >= 60:
+        return None
     ahead = timedelta(hours=int(offset[2]), minutes=int(offset[3] or 0))
+    return -ahead if offset[1] == "-" else ahead
+
+
+def _of_offset(text: str, ahead: timedelta) -> str:
+    """UTC for no offset; others are asked about, since they tell nothing of summer time."""
     if not ahead:
         return "UTC"
-    if offset[1] == "-":
-        ahead = -ahead
     found: dict[str, str] = {}
-    for zone in _NAMES:
-        season = _season(zone, ahead)
-        if season:
-            found.setdefault(season, f"{zone} ({season})")
-    choices = [found[s] for s in ("all year", "in winter", "in summer") if s in found]
+    for season, zone in _seasons(ahead):
+        found.setdefault(season, f"{zone} ({season})")
     raise UserError(
         f"{text} says nothing of summer time; a zone with a city does.",
-        hint=f"Write the zone: {_either(choices)}." if choices else _WRITE,
+        hint=f"Write the zone: {_either(found.values())}." if found else _WRITE,
     )
+
+
+def _seasons(ahead: timedelta) -> list[tuple[str, str]]:
+    """When which zones are so far ahead of UTC, those that always are first."""
+    found = [(season, zone) for zone in _NAMES if (season := _season(zone, ahead))]
+    return sorted(found, key=lambda each: ("all year", "in winter", "in summer").index(each[0]))
 
 
 def _season(zone: str, ahead: timedelta) -> str:

@@ -183,3 +183,45 @@ def test_the_watched_clock_sees_gaps_and_the_first_of_two() -> None:
     assert watched(berlin, around)[around[1]][10] == spring  # 02:30
     around = days_around(berlin, autumn)
     assert watched(berlin, around)[around[1]][10] == datetime(2026, 10, 25, 0, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [
+        ("IST", ["Asia/Kolkata", "Asia/Jerusalem", "Europe/Dublin"]),
+        ("cst", ["America/Chicago", "Asia/Shanghai"]),
+        ("mst", ["America/Denver", "America/Phoenix"]),
+        ("Cambridge", ["Europe/London", "America/New_York", "America/Cambridge_Bay"]),
+        ("camb", ["America/Cambridge_Bay", "Europe/London", "America/New_York"]),
+        ("birmingham", ["Europe/London", "America/Chicago"]),
+        ("et", ["America/New_York"]),
+        ("Eastern time", ["America/New_York"]),
+        ("UTC+5:30", ["Asia/Kolkata"]),
+        ("GMT+5", ["Asia/Karachi"]),
+        ("UTC-5", ["America/Bogota", "America/New_York"]),
+        ("+0", ["UTC"]),
+        ("", ["UTC", "Europe/London"]),
+    ],
+)
+def test_completion_begins_with_what_people_mean(typed: str, first: list[str]) -> None:
+    found = zones.matching(typed, 100)
+
+    assert found[: len(first)] == first
+    assert len(set(found)) == len(found)
+
+
+@pytest.mark.parametrize("typed", ["gmt+5", "GMT-3", "utc+2", "+2"])
+def test_completion_offers_no_zone_with_the_opposite_offset(typed: str) -> None:
+    found = zones.matching(typed, 100)
+
+    assert found
+    assert not [zone for zone in found if zone.startswith("Etc/")]
+
+
+def test_every_zone_that_completion_offers_is_taken() -> None:
+    offered = {
+        zone for letter in "abcdefghijklmnopqrstuvwxyz" for zone in zones.matching(letter, 999)
+    }
+
+    assert {zone for zone in offered if answered(zone) != zone} == set()
+    assert set(ALL) - offered == ABBREVIATIONS
