@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
@@ -158,6 +159,21 @@ async def test_a_state_is_good_once_for_ten_minutes_in_one_browser(
     assert await office.installations.all() == []
     exchanged = len(office.w.slack.called("oauth.v2.access"))
     assert exchanged == (1 if what == "twice" else 0)
+
+
+async def test_a_cookie_that_is_no_text_is_another_browsers(office: Office) -> None:
+    at = urlsplit(office.root)
+    reader, writer = await asyncio.open_connection(at.hostname, at.port)
+    writer.write(
+        b"GET /slack/oauth_redirect?code=x&state=a.1.b HTTP/1.1\r\nHost: paperboy\r\n"
+        b"Cookie: paperboy-install=\xff\xfe\r\nConnection: close\r\n\r\n"
+    )
+
+    answer = await reader.read()
+    writer.close()
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"another browser" in answer
 
 
 async def test_a_state_is_good_for_almost_ten_minutes(office: Office) -> None:

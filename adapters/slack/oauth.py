@@ -119,6 +119,8 @@ class OAuth:
         return hmac.new(key, words, hashlib.sha256).hexdigest()
 
     async def _is_ours(self, state: str, browser: str) -> bool:
+        if not _TOKEN.fullmatch(browser):
+            return False
         unsigned, _, mark = state.rpartition(".")
         nonce, _, until = unsigned.rpartition(".")
         expected = self._mark(unsigned, browser)
