@@ -303,7 +303,7 @@ class PaperAnswers:
         more = page * _PAGE < len(papers)
         return Listing(
             text(f"Your saved papers ({len(papers)})"),
-            cards=tuple(_card(paper, ()) for paper in shown),
+            cards=tuple(_kept_card(paper) for paper in shown),
             notes=(text("As BibTeX: ", typed("export bibtex")),),
             actions=(Action("More", f"saved page:{page + 1}"),) if more else (),
         )
@@ -371,6 +371,13 @@ def _card(paper: Paper, patterns: Sequence[Pattern]) -> PaperCard:
         gist=gist(paper, patterns),
         actions=actions(paper),
     )
+
+
+def _kept_card(paper: Paper) -> PaperCard:
+    """Of a list that the paper is on already."""
+    shown = _card(paper, ())
+    remove = Action("Remove", f"unsave {identity.short_id(paper.id)}")
+    return replace(shown, actions=(remove, *shown.actions[1:]))
 
 
 def _title(paper: Paper) -> Span:

@@ -183,6 +183,20 @@ async def test_ones_own_list_is_kept_shown_and_taken_from() -> None:
     assert "was not on your list" in await told(world, "unsave 2611.00001")
 
 
+async def test_a_paper_on_ones_own_list_has_a_button_that_takes_it_off() -> None:
+    world = await with_papers()
+    await world.say("save 2611.00001")
+
+    listed = await world.say("saved")
+    assert isinstance(listed, Listing)
+    buttons = {action.label: action.sentence for action in listed.cards[0].actions}
+    removed = await told(world, buttons["Remove"])
+
+    assert "Save" not in buttons
+    assert "Taken off" in removed
+    assert "Your list is empty" in await told(world, "saved")
+
+
 async def test_a_guest_may_save_but_not_share() -> None:
     world = await with_papers()
     guest = replace(ANN, role=Role.GUEST)

@@ -173,11 +173,11 @@ async def test_the_stack_of_modals_has_an_end() -> None:
         form = await filled(w, ann)
         await w.slack.submit(ann, form, {"query": "decoding"})
 
-        for label in ("Save", "Saved papers", "Save"):
+        for label in ("Save", "Saved papers", "Remove"):
             await w.slack.click(ann, w.slack.views(ann)[-1], label)
             await w.idle()
 
-        assert "Saved already" in shown(w.slack.views(ann)[-1])
+        assert "Taken off your list" in shown(w.slack.views(ann)[-1])
         assert len(w.slack.views(ann)) == 3
         assert w.slack.dislikes == []
 
