@@ -324,7 +324,7 @@ class Answers:
             return Notice(
                 text(f"Digests come {rhythm(channel, self._clock())}."),
                 kind="info",
-                hints=upcoming(channel, self._clock()),
+                hints=await self._coming(channel),
             )
         assumed = not caller.zone and await self._store.get(caller.ref) is None
         after = replace(channel, schedule=channel.schedule.changed(words))
@@ -336,10 +336,17 @@ class Answers:
         return Notice(
             text(f"Digests come {rhythm(after, self._clock())}."),
             hints=(
-                *upcoming(after, self._clock()),
+                *await self._coming(after),
                 *((text("Your time zone is not known; name it to change it."),) if assumed else ()),
             ),
         )
+
+    async def _coming(self, channel: Channel) -> tuple[Text, ...]:
+        """The next digests in a line, or why none comes."""
+        if closure := await self._ledger.gone(channel.ref):
+            why = f"None comes now: {closure.reason.rstrip('.')}. Let me in again, then write "
+            return (text(why, typed("resume"), "."),)
+        return upcoming(channel, self._clock())
 
     async def _pause(self, until: str, caller: Caller) -> View:
         channel = await self._channel(caller)

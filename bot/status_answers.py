@@ -135,6 +135,8 @@ class StatusAnswers:
             if (channel.ref.platform, channel.ref.tenant) == here
             and channel.owner == caller.user and channel.ref != own and sees(caller, channel.ref)
         ]  # fmt: skip
+        looked_after = (*([mine] if mine else []), *managed)
+        closed = {c.ref: why for c in looked_after if (why := await self._ledger.gone(c.ref))}
         saved = await self._papers.saved_papers(caller)
         now = self._clock()
         rows = [
@@ -143,13 +145,14 @@ class StatusAnswers:
             Row(text("Saved papers"), text(f"{len(saved)}"),
                 tuple(text(Span(p.title, link=identity.paper_link(p.id, p.title))) for p in saved[:3])),
             Row(text("Your channels"), text(f"{len(managed)}"),
-                tuple(text(named(c.ref), f": {how_many(len(c.subscriptions), 'subscription')}, {rhythm(c, now)}")
+                tuple(text(named(c.ref), f": {how_many(len(c.subscriptions), 'subscription')}, ",
+                           f"no posts: {closed[c.ref].reason.rstrip('.')}" if c.ref in closed else rhythm(c, now))
                       for c in managed)),
         ]  # fmt: skip
         coming = [
             text(named(c.ref), ": ", *days)
-            for c in (mine, *managed)
-            if c and (days := _days(c, now))
+            for c in looked_after
+            if c.ref not in closed and (days := _days(c, now))
         ]
         if coming:
             rows.append(Row(text("Next digests"), text(""), tuple(coming[:_NEXT])))

@@ -466,6 +466,24 @@ async def test_a_schedule_can_be_off(world: World) -> None:
     assert "never" in await told(world, "list")
 
 
+async def test_no_next_digest_is_promised_where_none_comes(world: World) -> None:
+    await world.say("subscribe graph")
+    assert "Next: " in await told(world, "schedule mon 09:00")
+
+    await world.say("pause until:2027-01-04")
+    shown, changed = await told(world, "schedule"), await told(world, "schedule tue 09:00")
+    await world.say("resume")
+    await world.ledger.close(HERE, "the channel was archived", world.now)
+    closed = await told(world, "schedule wed 09:00")
+
+    for answer in (shown, changed):
+        assert "paused until 4 January 2027" in answer
+        assert "resume" in answer
+        assert "Next: " not in answer
+    assert "None comes now: the channel was archived" in closed
+    assert "Next: " not in closed
+
+
 async def test_a_pause_ends_on_its_day_or_by_word(world: World) -> None:
     paused = await told(world, "pause until:2027-01-04")
     status = await told(world, "status")

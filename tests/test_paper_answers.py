@@ -288,6 +288,19 @@ async def test_home_shows_what_is_ones_own() -> None:
     assert "your own channel: Tue 24 Nov 09:00" in home
 
 
+async def test_home_says_which_channels_take_no_posts() -> None:
+    world = await with_papers()
+    await world.say("subscribe graph")
+
+    before = await told(world, "home")
+    await world.ledger.close(HERE, "the channel was archived", world.now)
+    after = await told(world, "home")
+
+    assert "Next digests" in before
+    assert "1 subscription, no posts: the channel was archived" in after
+    assert "Next digests" not in after
+
+
 async def test_erase_me_asks_and_then_forgets() -> None:
     world = await with_papers()
     personal = replace(ANN, ref=replace(HERE, channel="@ann"))
