@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 from dataclasses import replace
@@ -17,7 +18,7 @@ from bot.errors import PaperboyError, UserError
 from bot.feedback_answers import FeedbackAnswers
 from bot.forms import form_of, settings_form
 from bot.model import Caller, Channel, Role
-from bot.options import change, differences, pinged
+from bot.options import change, differences, mark, pinged, undo
 from bot.paper_answers import PaperAnswers
 from bot.ports import ChannelStore, Clock, Delivery, Library, Outbox, Shelf, SourceHealth
 from bot.ranking import LINE, Verdict
@@ -75,6 +76,7 @@ class Answers:
         self._status = StatusAnswers(store, library, ledger, papers, subscriptions, health, clock)
         self._announcer = announcer
         self._clock = clock
+        self._undoing = asyncio.Lock()
 
     async def say(self, words: str, caller: Caller) -> View:
         """Answer what was typed."""
@@ -164,8 +166,8 @@ class Answers:
                 return await self._pause(until, caller)
             case commands.Resume():
                 return await self._resume(caller)
-            case commands.ConfigUndo():
-                return await self._undo(caller)
+            case commands.ConfigUndo(mark_of_it):
+                return await self._undo(mark_of_it, caller)
             case commands.Status():
                 return await self._status.status(caller)
             case commands.Resend(key):
@@ -315,7 +317,7 @@ class Answers:
             text(
                 "Set ", *joined([text(f"{name} to ", *_value(after, name)) for name in names]), "."
             ),
-            actions=(Action("Undo", "config undo"),),
+            actions=(undo(after),),
         )
 
     async def _schedule(self, words: str, caller: Caller) -> View:
@@ -382,8 +384,13 @@ class Answers:
             return Notice(text(words), hints=(more, *hints))
         return Notice(text(f"Going on: digests come {rhythm(after, self._clock())}."), hints=hints)
 
-    async def _undo(self, caller: Caller) -> View:
-        undone = await self._store.undo(caller.ref, caller.user)
+    async def _undo(self, beside: str, caller: Caller) -> View:
+        async with self._undoing:  # a button may be pressed twice at once
+            now = await self._store.get(caller.ref)
+            if beside and (now is None or mark(now) != beside):
+                hint = text("Write ", typed("config undo"), " to take the last change back.")
+                return Notice(text("The settings have changed since."), kind="info", hints=(hint,))
+            undone = await self._store.undo(caller.ref, caller.user)
         if undone is None:
             return Notice(text("There is nothing to undo."), kind="info")
         was, now = undone
@@ -400,7 +407,7 @@ class Answers:
         return Notice(
             text("Settings taken over."),
             hints=tuple(lines),
-            actions=(Action("Undo", "config undo"),),
+            actions=(undo(after),),
         )
 
     async def _erase(self, caller: Caller, *, sure: bool) -> View:

@@ -246,7 +246,7 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class ConfigUndo:
-    pass
+    mark: str = ""  # of the settings that a button stands beside; empty: whatever they are
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,11 +413,14 @@ def _pause(text: str, options: Options) -> Command:
     return Pause(options.get("until", text))
 
 
+_MARK = re.compile(r"[0-9a-f]{8}", re.ASCII)
+
+
 def _config(text: str, _: Options) -> Command:
     verb, blank, rest = text.partition(" ")
     match verb:
-        case "undo" if not blank:
-            return ConfigUndo()
+        case "undo" if not blank or _MARK.fullmatch(rest):
+            return ConfigUndo(rest)
         case "export" if not blank:
             return ConfigExport()
         case "import" if rest:

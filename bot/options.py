@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,7 @@ from bot import commands
 from bot.errors import UserError
 from bot.forms import LAYOUTS, QUIET, STRICTNESS
 from bot.model import Channel, Subscription
-from bot.views import Span, Text, plain, text
+from bot.views import Action, Span, Text, plain, text
 
 _ROLE = re.compile(r"(?:<@&|@)?(\d{1,20})>?@(\d{1,3})", re.ASCII)
 
@@ -99,6 +100,27 @@ _SETTERS: dict[str, Callable[[Channel, str], Channel]] = {
 }
 
 
+_PLAIN = (
+    "schedule", "max", "strictness", "layout", "quiet", "trending", "who", "unfurl", "paused",
+    "paused_until",
+)  # fmt: skip
+
+
+def undo(after: Channel) -> Action:
+    """The button that takes back the change to these settings, and no other one."""
+    return Action("Undo", f"config undo {mark(after)}")
+
+
+def mark(channel: Channel) -> str:
+    """The same for the same settings, in any process."""
+    lines = [
+        *(plain(told(s)) for s in channel.subscriptions),
+        *(f"muted {q}" for q in channel.muted),
+        *(f"{name} {getattr(channel, name)}" for name in (*_PLAIN, "ping")),
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
+
+
 def differences(before: Channel | None, after: Channel | None) -> list[Text]:
     """What changed from one state of a channel to the other, a line each."""
     if before is None or after is None:
@@ -111,18 +133,7 @@ def differences(before: Channel | None, after: Channel | None) -> list[Text]:
     lines += [f"changed {plain(told(new[n]))}" for n in new if n in old and new[n] != old[n]]
     lines += [f"muted {q}" for q in after.muted if q not in before.muted]
     lines += [f"unmuted {q}" for q in before.muted if q not in after.muted]
-    for name in (
-        "schedule",
-        "max",
-        "strictness",
-        "layout",
-        "quiet",
-        "trending",
-        "who",
-        "unfurl",
-        "paused",
-        "paused_until",
-    ):
+    for name in _PLAIN:
         was, now = getattr(before, name), getattr(after, name)
         if was != now:
             lines.append(f"{name.replace('_', ' ')}: {_word(was)} became {_word(now)}")

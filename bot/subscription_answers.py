@@ -12,7 +12,7 @@ from bot.cards import card
 from bot.digests import Digests, chosen
 from bot.errors import UserError
 from bot.model import SUBSCRIPTIONS_PER_CHANNEL, Caller, Channel, ChannelRef, Paper, Subscription
-from bot.options import extras, told
+from bot.options import extras, told, undo
 from bot.ports import ChannelStore, Clock, KeptAnswers, Library, Outbox, Search, SearchIndex
 from bot.preview import Previews, careful
 from bot.query import PHRASE, Clause, Item, Query
@@ -124,7 +124,11 @@ class SubscriptionAnswers:
             lines[0],
             hints=(*lines[1:], *hints, *questions),
             cards=cards,
-            actions=(*buttons, Action("List", "list"), Action("Undo", "config undo")),
+            actions=(
+                *buttons,
+                Action("List", "list"),
+                *([undo(after)] if after != channel else []),
+            ),
         )
 
     def _first_schedule(self, channel: Channel, caller: Caller) -> Text:
@@ -204,7 +208,8 @@ class SubscriptionAnswers:
                     hint=f"Drop this one instead: unsubscribe {number}",
                 )
         subscriptions = tuple(now if s == was else s for s in channel.subscriptions)
-        await self.save(replace(channel, subscriptions=subscriptions), caller)
+        after = replace(channel, subscriptions=subscriptions)
+        await self.save(after, caller)
         hints, cards = await self._last_week(replace(channel, subscriptions=(now,)))
         papers, _ = await self._previews.recent(channel, 7)
         before = await self._brought(replace(channel, subscriptions=(was,)), papers)
@@ -213,7 +218,7 @@ class SubscriptionAnswers:
             text("Changed: ", *told(now), "."),
             hints=(*hints, old) if papers else tuple(hints),
             cards=cards,
-            actions=(Action("List", "list"), Action("Undo", "config undo")),
+            actions=(Action("List", "list"), undo(after)),
         )
 
     async def _known_meanings(self, s: Subscription) -> View:
@@ -257,11 +262,12 @@ class SubscriptionAnswers:
         else:
             gone = (self._find(channel, command.what),)
         kept = tuple(s for s in channel.subscriptions if s not in gone)
-        await self.save(replace(channel, subscriptions=kept), caller)
+        after = replace(channel, subscriptions=kept)
+        await self.save(after, caller)
         return Notice(
             text("Dropped ", *joined([told(s) for s in gone]), "."),
             hints=(text("Take it back with ", typed("config undo"), "."),),
-            actions=(Action("Undo", "config undo"),),
+            actions=(undo(after),),
         )
 
     @staticmethod
@@ -308,7 +314,7 @@ class SubscriptionAnswers:
         return Notice(
             text("Muted ", Span(str(term), code=True), "."),
             hints=tuple(hints),
-            actions=(Action("Undo", "config undo"),),
+            actions=(undo(after),),
         )
 
     async def unmute(self, term: str, caller: Caller) -> View:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from dataclasses import replace
 from datetime import timedelta
@@ -13,7 +14,7 @@ from hypothesis import given, settings, strategies as st
 from bot import commands
 from bot.commands import CHANGE, OWN, POST, READ
 from bot.model import Caller, ChannelRef, Origin, Role
-from bot.views import Digest, Form, Listing, Notice
+from bot.views import Digest, Form, Listing, Notice, View
 from tests.world import ANN, HERE, TODAY, World, paper, titles, words
 
 DECODING = paper(1, "Speculative decoding for everyone", "Draft and verify.")
@@ -464,6 +465,47 @@ async def test_a_zone_alone_changes_the_zone_alone(world: World) -> None:
 async def test_a_schedule_can_be_off(world: World) -> None:
     assert "No digest comes by itself" in await told(world, "schedule off")
     assert "never" in await told(world, "list")
+
+
+def undo_of(view: View) -> str:
+    assert isinstance(view, Notice)
+    [sentence] = [action.sentence for action in view.actions if action.label == "Undo"]
+    return sentence
+
+
+async def test_a_button_takes_back_the_change_that_it_stands_beside(world: World) -> None:
+    graphs = undo_of(await world.say("subscribe graphs"))
+    tools = undo_of(await world.say("subscribe tools"))
+
+    early = await told(world, graphs)
+    pressed = await asyncio.gather(told(world, tools), told(world, tools))
+    left = await told(world, "list")
+    late = await told(world, graphs)
+
+    assert "changed since" in early
+    assert ["Taken back" in answer for answer in pressed] == [True, False]
+    assert "graphs" in left
+    assert "tools" not in left
+    assert "the channel was set up" in late
+    assert "changed since" in await told(world, graphs)
+
+
+async def test_every_change_can_be_taken_back_by_its_button(world: World) -> None:
+    for change in ("subscribe GNN weight:2 label:x", "mute survey", "set strictness:2.5 max:3",
+                   'expand 2 "networks"', "unsubscribe all sure:yes"):  # fmt: skip
+        button = undo_of(await world.say(change))
+
+        assert "Taken back" in await told(world, button)
+        await world.say(change)
+
+
+async def test_what_is_there_already_has_nothing_to_take_back(world: World) -> None:
+    await world.say("subscribe graphs")
+
+    again = await world.say("subscribe graphs")
+
+    assert isinstance(again, Notice)
+    assert [action.label for action in again.actions] == ["List"]
 
 
 async def test_no_next_digest_is_promised_where_none_comes(world: World) -> None:

@@ -416,11 +416,16 @@ def _typing(cards: tuple[PaperCard, ...], actions: tuple[Action, ...]) -> list[P
     text = Text()
     for label, action in offered.items():
         text.append(_DOT if text else "Type: ", _DIM)
-        words = [short_id(word) for word in one_line(action.sentence).split()]
+        words = [short_id(word) for word in one_line(_by_hand(action.sentence)).split()]
         text.append(_GLUE.join(words), _TYPED)
         if words[:1] != [label.lower()]:
             text.append(f" ({_glued(one_line(label))})", _DIM)
     return [Paragraph(text, 0, len("Type: "))] if text else []
+
+
+def _by_hand(sentence: str) -> str:
+    """Who types sees what was said last, and needs no mark of the settings that were meant."""
+    return "config undo" if sentence.startswith("config undo ") else sentence
 
 
 def _notice(notice: Notice, color: bool) -> Sequence[Sequence[Block]]:
