@@ -22,6 +22,7 @@ from adapters.storage.settings import TinyChannelStore, file_name, from_json, to
 from adapters.storage.sqlite import Store
 from bot.errors import StorageBusy, StorageDamaged, StorageFailed, UserError
 from bot.model import Channel, ChannelRef, Subscription
+from bot.options import change
 from bot.ports import ChannelStore
 from bot.query import parse
 from bot.schedule import Schedule
@@ -424,6 +425,18 @@ def test_a_channel_survives_json(channel: Channel) -> None:
     text = json.dumps(to_json(channel))
 
     assert from_json(json.loads(text)) == channel
+
+
+@pytest.mark.parametrize("typed", ["0", "0.1", "10"])
+async def test_every_strictness_that_can_be_set_is_kept(store: ChannelStore, typed: str) -> None:
+    channel = change(Channel(MAIN), "strictness", typed)
+
+    await store.save(channel, "ann")
+
+    kept = await store.get(MAIN)
+    assert kept is not None
+    assert kept.strictness == float(typed)
+    assert from_json(to_json(kept)) == kept
 
 
 def test_a_whole_number_of_strictness_is_a_number_like_the_others() -> None:

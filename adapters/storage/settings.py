@@ -495,7 +495,8 @@ def _check(document: object) -> JSON:
     _require(all(isinstance(text, str) for text in settings["muted"]), "muted", settings["muted"])
     for name, words in _WORDS.items():
         value = settings[name]
-        _require(value in words if isinstance(value, str) else _is_positive(value), name, value)
+        is_good = value in words if isinstance(value, str) else value == 0 or _is_positive(value)
+        _require(is_good, name, value)
     for name, least in (("max", 1), ("trending", 0)):
         _require(settings[name] >= least, name, settings[name])
     number = settings["next_number"]
