@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 
 from bot import commands, query, zones
 from bot.commands import Command, Find, SetOptions, SetSchedule, Subscribe, Wish
@@ -83,7 +84,7 @@ def _schedule_form(channel: Channel) -> Form:
     times = ",".join(f"{t:%H:%M}" for t in schedule.times)
     if schedule.month_day:
         days = Field("days", "Days", "text", f"monthly {schedule.month_day}",
-                     hint="weekdays, daily, mon,thu, monthly 1")  # fmt: skip
+                     hint="weekdays, daily, mon,thu, monthly 1; off for no digest by itself")  # fmt: skip
     else:
         chosen = ",".join(WEEKDAYS[day] for day in schedule.days)
         days = Field("days", "Days", "choices", chosen, WEEKDAYS, "none: no digest comes by itself",
@@ -149,11 +150,14 @@ def _schedule(given: Mapping[str, str]) -> Command:
         found = zones.find(zone)
         if found is None:
             raise zones.unknown(zone)
-    if not days:
+    if days.lower() in ("", "off", "never"):
         return SetSchedule(f"off {found}")
-    words = f"{days} {at} {found}"
     with _beside("time"):
-        Schedule.parse(f"daily {at}", found)
+        daily = Schedule.parse(f"daily {at}", found)
+        if replace(daily, times=()) != Schedule(tuple(range(7)), (), found):
+            raise UserError(f"“{at[:20]}” is no time of day.", hint="Write 09:00, 17:30 or 9am.")
+    # as a clock shows it: monthly 9 would be the ninth
+    words = f"{days} {','.join(f'{t:%H:%M}' for t in daily.times)} {found}"
     with _beside("days"):
         Schedule.parse(words, found)
     return SetSchedule(words)

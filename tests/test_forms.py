@@ -53,6 +53,25 @@ def test_a_schedule_that_is_sent_as_it_was_shown_stays_the_same(schedule: Schedu
     assert Schedule.parse(request.text, "UTC") == schedule
 
 
+@pytest.mark.parametrize(
+    ("days", "at", "schedule"),
+    [
+        ("off", "09:00", "off"),
+        ("Never", "9", "off"),
+        ("monthly", "9", "monthly 1 09:00 UTC"),
+        ("monthly 15", "9am, 17", "monthly 15 09:00,17:00 UTC"),
+    ],
+)
+def test_days_and_time_are_read_apart(days: str, at: str, schedule: str) -> None:
+    monthly = replace(CHANNEL, schedule=Schedule(zone="UTC", month_day=15))
+    shown = values(form_of("schedule", monthly))
+
+    request = from_form("schedule", {**shown, "days": days, "time": at})
+
+    assert isinstance(request, SetSchedule)
+    assert str(Schedule.parse(request.text, "UTC")) == schedule
+
+
 def test_settings_that_are_sent_as_they_were_shown_change_nothing() -> None:
     request = from_form("set", values(settings_form(CHANNEL)))
 
@@ -103,6 +122,8 @@ def test_a_search_is_as_wide_as_its_form_says() -> None:
         ("subscribe", {"query": "RAG", "weight": "many"}, "weight"),
         ("subscribe", {"query": "RAG", "label": "x" * 41}, "label"),
         ("schedule", {"days": "mon", "time": "25:00", "zone": "UTC"}, "time"),
+        ("schedule", {"days": "mon", "time": "Europe/Paris", "zone": "UTC"}, "time"),
+        ("schedule", {"days": "monthly", "time": "9, monthly 2", "zone": "UTC"}, "time"),
         ("schedule", {"days": "someday", "time": "09:00", "zone": "UTC"}, "days"),
         ("schedule", {"days": "mon", "time": "09:00", "zone": "Atlantis"}, "zone"),
         ("search", {"query": "cat:nothing"}, "query"),
