@@ -112,6 +112,15 @@ async def test_what_is_to_be_typed_again_keeps_the_id() -> None:
         assert plain(view.message) == f"ann may. set who:@{ann.id}"
 
 
+async def test_the_key_of_ones_own_channel_is_shown_as_it_is() -> None:
+    async with slack_world() as w:
+        ann, _ = await lab_of(w)
+
+        status = await told(await w.slack.direct(ann, "status"))
+
+        assert f"slack:{ann.team}:@{ann.id}" in shown(status)
+
+
 async def test_a_name_that_slack_did_not_resolve_is_refused() -> None:
     async with slack_world() as w:
         ann, lab = await lab_of(w)

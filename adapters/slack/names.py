@@ -11,7 +11,7 @@ from adapters.slack.workspace import Asker, Workspaces
 from bot.text import one_line
 from bot.views import Form, Listing, Notice, Row, Text, View, plain
 
-_ID = re.compile(r"@([UW][A-Z0-9]{1,20})\b", re.ASCII)
+_ID = re.compile(r"(?<!:)@([UW][A-Z0-9]{1,20})\b", re.ASCII)  # slack:T1:@U2 is the key of a channel
 _MOST = 10  # people that are looked up for one answer; the others keep their ids
 
 
