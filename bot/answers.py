@@ -326,7 +326,7 @@ class Answers:
             return Notice(
                 text(f"Digests come {rhythm(channel, self._clock())}."),
                 kind="info",
-                hints=await self._coming(channel),
+                hints=await self._status.coming(channel),
             )
         assumed = not caller.zone and await self._store.get(caller.ref) is None
         after = replace(channel, schedule=channel.schedule.changed(words))
@@ -338,17 +338,10 @@ class Answers:
         return Notice(
             text(f"Digests come {rhythm(after, self._clock())}."),
             hints=(
-                *await self._coming(after),
+                *await self._status.coming(after),
                 *((text("Your time zone is not known; name it to change it."),) if assumed else ()),
             ),
         )
-
-    async def _coming(self, channel: Channel) -> tuple[Text, ...]:
-        """The next digests in a line, or why none comes."""
-        if closure := await self._ledger.gone(channel.ref):
-            why = f"None comes now: {closure.reason.rstrip('.')}. Let me in again, then write "
-            return (text(why, typed("resume"), "."),)
-        return upcoming(channel, self._clock())
 
     async def _pause(self, until: str, caller: Caller) -> View:
         channel = await self._channel(caller)
@@ -371,7 +364,7 @@ class Answers:
         closure = await self._ledger.gone(caller.ref)
         if not is_paused(channel, self._clock()) and not closure:
             return Notice(
-                text("It is not paused."), kind="info", hints=upcoming(channel, self._clock())
+                text("It is not paused."), kind="info", hints=await self._status.coming(channel)
             )
         after = replace(channel, paused=False, paused_until=None)
         if channel.paused:

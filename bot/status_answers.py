@@ -80,7 +80,7 @@ class StatusAnswers:
             Row(text("Channel"), text(f"{caller.ref}")),
             *([_closed(closure, channel)] if closure else []),
             Row(text("Digests"), text(rhythm(channel, now)),
-                () if closure else upcoming(channel, now)),
+                () if closure else await self.coming(channel)),
             Row(text("Settings"), text(
                 f"{how_many(len(channel.subscriptions), 'subscription')}, {how_many(len(channel.muted), 'muted word')}, "
                 f"at most {channel.max} papers, {channel.strictness}, {channel.layout}, "
@@ -107,6 +107,16 @@ class StatusAnswers:
             notes=(text(f"{more} more posts did not get out."),) if more > 0 else (),
             actions=(*resume, *buttons),
         )
+
+    async def coming(self, channel: Channel) -> tuple[Text, ...]:
+        """The next digests in a line, or why none comes."""
+        if closure := await self._ledger.gone(channel.ref):
+            why = f"None comes now: {closure.reason.rstrip('.')}. Let me in again, then write "
+            return (text(why, typed("resume"), "."),)
+        if await self._store.get(channel.ref) is None:
+            example = typed('subscribe "speculative decoding"')
+            return (text("None comes yet: nothing is set up here. Write ", example, "."),)
+        return upcoming(channel, self._clock())
 
     async def _posted(self, channel: Channel) -> Row:
         last = await self._ledger.last(channel.ref)

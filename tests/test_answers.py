@@ -508,6 +508,18 @@ async def test_what_is_there_already_has_nothing_to_take_back(world: World) -> N
     assert [action.label for action in again.actions] == ["List"]
 
 
+async def test_no_next_digest_is_promised_where_nothing_is_set_up(world: World) -> None:
+    for typed in ("schedule", "status", "resume"):
+        answer = await told(world, typed)
+        assert "None comes yet" in answer
+        assert "Next: " not in answer
+
+    await world.say("subscribe graph")
+
+    for typed in ("schedule", "status", "resume"):
+        assert "Next: " in await told(world, typed)
+
+
 async def test_no_next_digest_is_promised_where_none_comes(world: World) -> None:
     await world.say("subscribe graph")
     assert "Next: " in await told(world, "schedule mon 09:00")
