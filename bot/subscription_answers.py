@@ -362,6 +362,7 @@ class SubscriptionAnswers:
             text("Subscriptions of ", named(caller.ref), f" ({len(channel.subscriptions)})"),
             rows=tuple(rows),
             notes=tuple(notes),
+            actions=(Action("More", f"list page:{page + 1}"),) if page < pages else (),
         )
 
     async def _list_all(self, caller: Caller) -> View:

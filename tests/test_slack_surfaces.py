@@ -302,6 +302,31 @@ async def test_the_home_tab_changes_with_what_its_buttons_do() -> None:
         assert w.slack.dislikes == []
 
 
+async def test_a_long_list_is_read_to_its_end_in_a_modal() -> None:
+    async with slack_world() as w:
+        ann, _ = await lab_of(w)
+        await w.slack.direct(ann, "subscribe " + "; ".join(f"topic{n}x" for n in range(24)))
+        await w.idle()
+        await w.slack.open_home(ann)
+        await w.idle()
+        home = w.slack.home(ann)
+        assert home is not None
+        await w.slack.click(ann, home, "Subscribe")
+        await w.slack.submit(ann, await filled(w, ann), {"query": "last"})
+        await w.idle()
+
+        await w.slack.click(ann, w.slack.views(ann)[-1], "List")
+        await w.idle()
+        await w.slack.click(ann, w.slack.views(ann)[-1], "More")
+        await w.idle()
+
+        page = w.slack.views(ann)[-1]
+        assert "topic23x" in shown(page)
+        assert "last" in shown(page)
+        assert "More" not in shown(page)
+        assert w.slack.dislikes == []
+
+
 async def test_the_home_tab_changes_with_what_the_modals_over_it_do() -> None:
     async with slack_world() as w:
         ann, _ = await lab_of(w)
