@@ -133,6 +133,8 @@ class PaperAnswers:
             more, pressed = await self._more(command, found.total)
             notes += more
         asked = Span(str(command.query), code=True)
+        if not cards and found.total and command.page > 1:
+            return _no_page(command.page, -(-found.total // command.limit))
         if not cards:
             meant = "" if command.everywhere else await self._index.suggest(command.query)
             if meant:
@@ -250,6 +252,8 @@ class PaperAnswers:
         offset = (command.page - 1) * _PAGE
         listed = await self._library.top(start, end, offset + _PAGE + 1)
         shown = listed[offset : offset + _PAGE]
+        if listed and not shown:
+            return _no_page(command.page, -(-len(listed) // _PAGE))
         span = _span(start, end)
         if not shown:
             return Notice(
@@ -299,6 +303,7 @@ class PaperAnswers:
         if not papers:
             hint = text("Write ", typed("save 2509.04664"), " to begin it.")
             return Notice(text("Your list is empty."), kind="info", hints=(hint,))
+        page = min(page, -(-len(papers) // _PAGE))
         shown = papers[(page - 1) * _PAGE : page * _PAGE]
         more = page * _PAGE < len(papers)
         return Listing(
@@ -338,6 +343,14 @@ class PaperAnswers:
 
     def _today(self, channel: Channel) -> date:
         return self._clock().astimezone(ZoneInfo(channel.schedule.zone)).date()
+
+
+def _no_page(page: int, last: int) -> Notice:
+    return Notice(
+        text(f"There is no page {page}."),
+        kind="info",
+        hints=(text("The last one is ", typed(f"page:{last}"), "."),),
+    )
 
 
 def search_words(command: commands.Find) -> str:

@@ -183,6 +183,20 @@ async def test_ones_own_list_is_kept_shown_and_taken_from() -> None:
     assert "was not on your list" in await told(world, "unsave 2611.00001")
 
 
+async def test_a_page_behind_the_last_one_is_told_apart_from_nothing() -> None:
+    world = await with_papers()
+    await world.listed(replace(GRAPHS, upvotes=3), origin=Origin.HUGGING_FACE)
+    await world.say("save 2611.00001")
+
+    search, top = await told(world, "search graphs page:9"), await told(world, "top page:9")
+    saved = await world.say("saved page:9")
+
+    for answer in (search, top):
+        assert "There is no page 9" in answer
+        assert "page:1" in answer
+    assert titles(saved) == [GRAPHS.title]
+
+
 async def test_a_paper_on_ones_own_list_has_a_button_that_takes_it_off() -> None:
     world = await with_papers()
     await world.say("save 2611.00001")
