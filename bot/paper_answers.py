@@ -31,7 +31,7 @@ from bot.views import (
 
 FEW = 3  # hits under which the sources themselves are offered
 _PAGE = 10
-_NAMED = 5  # papers of one message that are shown
+_NAMED, _LEFT = 5, 20  # papers of one message that are shown; of the others, those that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +233,9 @@ class PaperAnswers:
             raise UserError(
                 f"{', '.join(left)} could not be looked up now.", hint="Try again in a minute."
             )
-        notes = (text(f"Not looked up here: {', '.join(left)}."),) if left else ()
+        left += map(identity.short_id, ids[_NAMED:])
+        rest = f" and {len(left) - _LEFT} more" if len(left) > _LEFT else ""
+        notes = (text(f"Not looked up here: {', '.join(left[:_LEFT])}{rest}."),) if left else ()
         return Listing(text("About this message"), cards=tuple(cards), notes=notes)
 
     async def similar(self, words: str) -> View:

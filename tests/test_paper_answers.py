@@ -183,6 +183,24 @@ async def test_ones_own_list_is_kept_shown_and_taken_from() -> None:
     assert "was not on your list" in await told(world, "unsave 2611.00001")
 
 
+@pytest.mark.parametrize(
+    ("named", "words_of_the_rest"),
+    [(5, ""), (7, "2611.00006, 2611.00007."), (28, "2611.00025 and 3 more.")],
+)
+async def test_what_a_long_message_names_besides_is_told(
+    named: int, words_of_the_rest: str
+) -> None:
+    world = World()
+    papers = [paper(n, f"Paper {n}") for n in range(1, named + 1)]
+    await world.listed(*papers)
+
+    answer = await world.answers.answer(commands.About(tuple(p.id for p in papers)), ANN)
+
+    assert titles(answer) == [p.title for p in papers[:5]]
+    assert words_of_the_rest in words(answer)
+    assert ("Not looked up here" in words(answer)) == bool(words_of_the_rest)
+
+
 async def test_a_page_behind_the_last_one_is_told_apart_from_nothing() -> None:
     world = await with_papers()
     await world.listed(replace(GRAPHS, upvotes=3), origin=Origin.HUGGING_FACE)
