@@ -6,7 +6,7 @@ import asyncio
 import logging
 import secrets
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ from bot.digests import Digests, Plan, parse_when
 from bot.errors import PaperboyError, UserError
 from bot.feedback_answers import FeedbackAnswers
 from bot.forms import form_of, settings_form
-from bot.model import Caller, Channel, Role
+from bot.model import Caller, Channel, ChannelRef, Role
 from bot.options import change, differences, mark, pinged, undo
 from bot.paper_answers import PaperAnswers
 from bot.ports import ChannelStore, Clock, Delivery, Library, Outbox, Shelf, SourceHealth
@@ -42,6 +42,8 @@ from bot.views import (
 )
 
 log = logging.getLogger(__name__)
+
+_JUST_NOW = timedelta(minutes=1)  # who presses a button again means the same
 
 
 class Announcer(Protocol):
@@ -77,6 +79,7 @@ class Answers:
         self._announcer = announcer
         self._clock = clock
         self._undoing = asyncio.Lock()
+        self._sharing: set[tuple[ChannelRef, tuple[str, ...]]] = set()
 
     async def say(self, words: str, caller: Caller) -> View:
         """Answer what was typed."""
@@ -294,13 +297,27 @@ class Answers:
         """Everybody sees it, so the channel's digests do not bring it again."""
         channel = await self._channel(caller)
         plan = await self._papers.shared(words, channel, caller)
-        if not self._announcer:
-            await self._ledger.record(channel.ref, plan.digest.slot, plan.papers, plan.cursor)
-            return plan.digest
-        if stuck := await self._announcer.announce(channel, plan):
-            return not_there(stuck)
-        title = plan.digest.cards[0].paper.title
-        return Notice(text("Shared with the channel: ", Span(title, strong=True), "."))
+        title = Span(plan.digest.cards[0].paper.title, strong=True)
+        button = channel.ref, plan.papers
+        just_now = Notice(text("It was posted here just now: ", title, "."), kind="info")
+        if button in self._sharing:
+            return just_now
+        self._sharing.add(button)
+        try:
+            if await self._is_just_posted(channel, plan):
+                return just_now
+            if not self._announcer:
+                await self._ledger.record(channel.ref, plan.digest.slot, plan.papers, plan.cursor)
+                return plan.digest
+            if stuck := await self._announcer.announce(channel, plan):
+                return not_there(stuck)
+        finally:
+            self._sharing.discard(button)
+        return Notice(text("Shared with the channel: ", title, "."))
+
+    async def _is_just_posted(self, channel: Channel, plan: Plan) -> bool:
+        posted = await self._ledger.posted(channel.ref, plan.papers)
+        return any(abs(plan.digest.slot - at) < _JUST_NOW for at in posted.values())
 
     # settings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -245,6 +246,16 @@ async def test_a_remote_paper_that_is_saved_is_filed_but_not_news() -> None:
 
     assert titles(await world.say("saved")) == [REMOTE.title]
     assert titles(await world.say("digest")) == []
+
+
+async def test_who_shares_twice_in_one_moment_shares_once() -> None:
+    world = await with_papers()
+    await world.say("subscribe graph")
+
+    first, second = await asyncio.gather(*(told(world, "share 2611.00001") for _ in range(2)))
+
+    assert "ann shares a paper" in first
+    assert "It was posted here just now" in second
 
 
 async def test_a_shared_paper_is_not_brought_again() -> None:

@@ -112,6 +112,24 @@ async def test_what_is_to_be_typed_again_keeps_the_id() -> None:
         assert plain(view.message) == f"ann may. set who:@{ann.id}"
 
 
+async def test_a_share_that_is_pressed_twice_is_posted_once() -> None:
+    async with slack_world() as w:
+        ann, lab = await lab_of(w)
+        found = await said(w, ann, lab, "search molecules")
+
+        first = await told(await w.slack.select(ann, found, "say:2", "share 2611.00002"))
+        second = await told(await w.slack.select(ann, found, "say:2", "share 2611.00002"))
+        at_once = len(w.slack.posts(lab))
+        w.world.now += timedelta(minutes=2)
+        await said(w, ann, lab, "share 2611.00002")
+
+        assert "Shared with the channel" in shown(first)
+        assert "It was posted here just now" in shown(second)
+        assert at_once == 1
+        assert len(w.slack.posts(lab)) == 2
+        assert w.slack.dislikes == []
+
+
 async def test_the_key_of_ones_own_channel_is_shown_as_it_is() -> None:
     async with slack_world() as w:
         ann, _ = await lab_of(w)
