@@ -182,6 +182,41 @@ async def test_the_stack_of_modals_has_an_end() -> None:
         assert w.slack.dislikes == []
 
 
+async def test_a_late_mistake_brings_the_form_back_as_it_was_filled_in(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(modals, "ANSWER_SECONDS", 0.01)
+    monkeypatch.setattr(api, "TIMEOUT_SECONDS", 0.2)
+    async with slack_world() as w:
+        ann, lab = await lab_of(w)
+        given: dict[str, dict[str, str | list[str]]] = {
+            "subscribe": {"query": "graphs", "weight": "2", "label": "nets"},
+            "schedule": {"days": ["tue"], "time": "17:30", "zone": "Asia/Tokyo"},
+        }
+        for name, values in given.items():
+            form = await form_of(w, ann, lab, f"form {name}")
+            w.world.now += timedelta(minutes=2)  # what Slack said of Ann is not fresh any more
+            w.slack.fault("users.info", Fault.silence(), times=9)
+            if name == "schedule":
+                await w.slack.suggest(ann, form, "zone", "tokyo")
+
+            await w.slack.submit(ann, form, values)
+            again = await filled(w, ann)
+            w.slack.heal()
+            refused = shown(again)
+            w.world.now += timedelta(minutes=2)
+            await w.slack.submit(ann, again, {})
+
+            assert "Try again in a minute" in refused
+            await w.slack.close(ann, await filled(w, ann))
+
+        settings = await w.settings(lab)
+        [kept] = settings.subscriptions
+        assert (str(kept.query), kept.weight, kept.label) == ("graphs", 2, "nets")
+        assert str(settings.schedule) == "weekly tue 17:30 Asia/Tokyo"
+        assert w.slack.dislikes == []
+
+
 async def test_a_late_answer_fills_the_modal_that_waits_for_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import dropwhile
 from typing import Any
 
 from adapters.slack import blocks
@@ -17,6 +18,12 @@ _LONG = 2000  # of a label or a hint
 _VALUE = 3000
 _CHECKBOXES = 10
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
+_INITIAL = {
+    "value": "initial_value",
+    "selected_time": "initial_time",
+    "selected_option": "initial_option",
+    "selected_options": "initial_options",
+}
 _SUBMIT = {"subscribe": "Subscribe", "search": "Search"}
 
 
@@ -35,6 +42,31 @@ def modal(form: Form, *, private_metadata: str, notes: Sequence[Text] = ()) -> d
             *blocks.context(blocks.small(form.notes)),
         ],
     }
+
+
+def filled_modal(view: Mapping[str, Any], notes: Sequence[Text]) -> dict[str, Any]:
+    """A submitted form once more, with what was filled in; *notes* come first, in place of others."""
+    state = view["state"]["values"]
+    asked = dropwhile(lambda block: block["type"] != "input", view["blocks"])
+    kept = ("type", "callback_id", "title", "submit", "close", "private_metadata")
+    return {
+        **{name: view[name] for name in kept},
+        "blocks": [
+            *blocks.rich(blocks.section(*notes)),
+            *(_answered(block, state) for block in asked),
+        ],
+    }
+
+
+def _answered(block: Block, state: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> Block:
+    if block["type"] != "input":
+        return block
+    element = {k: v for k, v in block["element"].items() if not k.startswith("initial_")}
+    given = state[block["block_id"]][element["action_id"]]
+    for name, initial in _INITIAL.items():
+        if given.get(name):
+            element[initial] = given[name]
+    return {**block, "element": element}
 
 
 def _question(field: Field) -> Block:

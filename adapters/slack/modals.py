@@ -106,7 +106,7 @@ class Modals:
         if not answer.done():
             await ack(response_action="update", view=_listing(_WAIT, asker))
             if late := await answer:
-                await self._update(view["id"], _shown(late, asker), asker)
+                await self._update(view["id"], _late(late, asker, view), asker)
             return
         fields = _fields(view)
         match answer.result():
@@ -141,6 +141,15 @@ async def _made(ask: Ask, asker: Asker) -> Json:
 
 def _shown(view: View, asker: Asker) -> Json:
     return _form(view, asker) if isinstance(view, Form) else _listing(view, asker)
+
+
+def _late(answer: View, asker: Asker, view: Json) -> Json:
+    """The answer in the place of the form; with a mistake the form again, as it was filled in."""
+    match answer:
+        case Notice(kind="error") as notice if _fields(view):
+            return render.filled_modal(view, _gist(notice))
+        case _:
+            return _shown(answer, asker)
 
 
 def _listing(view: View, asker: Asker) -> Json:

@@ -13,7 +13,7 @@ from typing import Any
 
 from adapters.slack import blocks, cards
 from adapters.slack.blocks import Block, line
-from adapters.slack.forms import TITLE, modal, read_modal
+from adapters.slack.forms import TITLE, filled_modal, modal, read_modal
 from bot.text import clip, visible
 from bot.views import (
     Action,
@@ -36,6 +36,7 @@ __all__ = [
     "LONGEST_DOCUMENT",
     "Part",
     "digest",
+    "filled_modal",
     "home",
     "messages",
     "modal",
