@@ -23,7 +23,7 @@ from bot.paper_answers import PaperAnswers
 from bot.ports import ChannelStore, Clock, Delivery, Library, Outbox, Shelf, SourceHealth
 from bot.ranking import LINE, Verdict
 from bot.service import is_paused, reschedule
-from bot.status_answers import StatusAnswers, moment, not_there, upcoming
+from bot.status_answers import StatusAnswers, moment, not_there
 from bot.subscription_answers import SubscriptionAnswers, rhythm
 from bot.views import (
     Action,
@@ -386,9 +386,10 @@ class Answers:
         after = replace(channel, paused=False, paused_until=None)
         if channel.paused:
             await self._save(after, caller)
-        hints = upcoming(after, self._clock())
         if closure:
             await self._ledger.revive(caller.ref)
+        hints = await self._status.coming(after)
+        if closure:
             words = f"I post here again. No post was taken before: {closure.reason.rstrip('.')}."
             more = text("What was not posted can come with the next digest.")
             return Notice(text(words), hints=(more, *hints))

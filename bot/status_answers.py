@@ -116,7 +116,7 @@ class StatusAnswers:
         if await self._store.get(channel.ref) is None:
             example = typed('subscribe "speculative decoding"')
             return (text("None comes yet: nothing is set up here. Write ", example, "."),)
-        return upcoming(channel, self._clock())
+        return _upcoming(channel, self._clock())
 
     async def _posted(self, channel: Channel) -> Row:
         last = await self._ledger.last(channel.ref)
@@ -228,7 +228,7 @@ def moment(when: datetime, channel: Channel) -> Span:
     return Span(f"{local:%a %-d %b %Y %H:%M}", when=when)
 
 
-def upcoming(channel: Channel, now: datetime) -> tuple[Text, ...]:
+def _upcoming(channel: Channel, now: datetime) -> tuple[Text, ...]:
     """The next digests in a line, or that a pause keeps them all back; no line where none comes."""
     if running_after(channel, now) is None and not channel.schedule.is_off:
         return (text("It is paused: none comes until you type ", typed("resume"), "."),)
