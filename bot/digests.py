@@ -77,12 +77,14 @@ class Plan:
     """A digest with what posting it has to note: its papers, and the channel's new cursor.
 
     *released* are papers of an earlier digest that was never posted: they had their chance in it.
+    Where it *repeats*, its papers may have been posted before.
     """
 
     digest: Digest
     papers: tuple[str, ...]
     cursor: int
     released: tuple[str, ...] = ()
+    repeats: bool = False
 
 
 class Digests:

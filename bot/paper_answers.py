@@ -341,7 +341,7 @@ class PaperAnswers:
         heading = text(Span(caller.name or caller.user, strong=True), " shares a paper")
         digest = Digest(channel.ref, now, 0, (_card(paper, ()),), heading=heading)
         end = await self._library.end() if cursor is None else cursor
-        return Plan(digest, (paper.id,), end)
+        return Plan(digest, (paper.id,), end, repeats=True)
 
     def _today(self, channel: Channel) -> date:
         return self._clock().astimezone(ZoneInfo(channel.schedule.zone)).date()

@@ -360,13 +360,15 @@ class Outbox(Ledger, Protocol):
         next_due: Due | None = None,
         released: Collection[str] = (),
         why: str = "",
+        *,
+        unposted: bool = False,
     ) -> bool:
         """Put the posts into the outbox, their papers into ``posted``; move cursor and next slot on.
 
         *next_due* is None where the schedule is not concerned; *released* are the ids of
         ``released`` that were candidates: they have had their second chance. *why* says why there
-        is no paper, for who asks later. Where this slot was planned before, nothing is written:
-        False.
+        is no paper, for who asks later. Where this slot was planned before, or the papers are to be
+        *unposted* and one of them was posted meanwhile, nothing is written: False.
         """
 
     async def last_slot(self, ref: ChannelRef) -> Planned | None:

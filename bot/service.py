@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bot.delivery import Sender
 from bot.digests import Digests, Plan, Slot
+from bot.errors import UserError
 from bot.housekeeping import Housekeeping
 from bot.model import Channel, ChannelRef
 from bot.ports import (
@@ -223,21 +224,35 @@ class Service:
         falls_silent = digest.quiet is not None and await self._falls_silent(slot)
         due = due_after(slot.channel, max(now, slot.at))
         why = digest.quiet.text if digest.quiet else ""
-        if await self._outbox.plan(ref, slot.at, posts, plan.cursor, due, plan.released, why):
+        if await self._outbox.plan(
+            ref, slot.at, posts, plan.cursor, due, plan.released, why, unposted=True
+        ):
             self.planned[ref.platform, digest.quiet.cause if digest.quiet else "posted"] += 1
             log.info("planned %d papers for %s", len(digest.cards), ref)
             if falls_silent:
                 self._fell_silent.append(slot.channel)
+        elif await self._outbox.posted(ref, plan.papers):  # somebody asked for them meanwhile
+            log.info("%s is planned anew: it was overtaken", ref)  # for it is still due
         else:  # planned before, by a clock that was set back since
             await self._outbox.set_next(due)
 
     async def announce(self, channel: Channel, plan: Plan) -> Delivery | None:
-        """A slot of its own, which concerns no schedule; gives the first post that did not get out."""
+        """A slot of its own, which concerns no schedule; gives the first post that did not get out.
+
+        Raises UserError where another digest brought the papers meanwhile.
+        """
         ref = channel.ref
         digest = await self._with_button(plan.digest)
         posts = self._publishers[ref.platform].compose(ref, digest)
         slot = plan.digest.slot
-        while not await self._outbox.plan(ref, slot, posts, plan.cursor, None, plan.released):
+        while not await self._outbox.plan(
+            ref, slot, posts, plan.cursor, None, plan.released, unposted=not plan.repeats
+        ):
+            if not plan.repeats and await self._outbox.posted(ref, plan.papers):
+                raise UserError(
+                    "These papers were posted to the channel a moment ago.",
+                    hint="Type digest once more to see whether there are others.",
+                )
             slot += timedelta(microseconds=1)  # somebody else asked in the same moment
         await self._sender.send_due()
         sent = await self._outbox.deliveries(ref, _LATEST)

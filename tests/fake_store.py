@@ -158,14 +158,17 @@ class MemoryOutbox(MemoryLedger):
         next_due: Due | None = None,
         released: Collection[str] = (),
         why: str = "",
+        *,
+        unposted: bool = False,
     ) -> bool:
         slot = slot.astimezone(UTC)
-        if (ref, slot) in self._slots:
+        papers = [paper for post in posts for paper in post.papers]
+        if (ref, slot) in self._slots or (unposted and await self.posted(ref, papers)):
             return False
         self._slots[ref, slot] = why
         self._rows |= {d.key: d for d in delivery.planned(ref, slot, posts)}
         self._drop(ref, released)
-        await self.record(ref, slot, [paper for post in posts for paper in post.papers], cursor)
+        await self.record(ref, slot, papers, cursor)
         if next_due:
             self._due[ref] = next_due
         return True

@@ -199,6 +199,19 @@ async def test_a_silent_slot_moves_on_and_is_planned_once_too(outbox: Outbox) ->
     assert await outbox.last(MAIN) is None
 
 
+async def test_papers_that_are_to_be_new_are_planned_in_one_slot_only(place: Place) -> None:
+    await place.plan(MAIN, SLOT, "arxiv:1")
+    both, tomorrow = [post("arxiv:1"), post("arxiv:2")], Due(MAIN, later(days=1), "f")
+
+    assert not await place.outbox.plan(MAIN, later(hours=1), both, 9, tomorrow, unposted=True)
+    assert await place.outbox.plan(SIDE, later(hours=1), both, 9, unposted=True)
+    assert await place.outbox.plan(MAIN, later(hours=2), both[1:], 8, unposted=True)
+
+    assert await place.outbox.cursor(MAIN) == 8
+    assert await place.outbox.next_due(MAIN) is None
+    assert set(await place.outbox.posted(MAIN)) == {"arxiv:1", "arxiv:2"}
+
+
 async def test_a_digest_out_of_turn_leaves_the_schedule_alone(place: Place) -> None:
     await place.outbox.set_next(Due(MAIN, later(days=1), "f"))
     await place.plan()

@@ -525,9 +525,9 @@ async def test_the_loop_stays_free_while_many_are_planned(
     """Another task gets its turns between the channels: each is a transaction of its own."""
     plan = running.ledger.plan
 
-    async def plan_elsewhere(*args: Any) -> bool:
+    async def plan_elsewhere(*args: Any, unposted: bool) -> bool:
         await asyncio.sleep(0)  # as a store does that has a thread
-        return await plan(*args)
+        return await plan(*args, unposted=unposted)
 
     monkeypatch.setattr(running.ledger, "plan", plan_elsewhere)
     for n in range(60):
@@ -813,7 +813,7 @@ async def test_a_tick_that_gets_on_is_noted_and_one_that_fails_is_not(
     await running.service.tick()
     assert running.service.ticked_at == MONDAY
 
-    async def fail(*_: object) -> None:
+    async def fail(*_: object, unposted: bool) -> None:
         raise OSError("the disk is on fire")
 
     running.now = days(1)
@@ -894,6 +894,38 @@ async def test_what_could_not_be_posted_is_not_called_posted(
     running.board.faults.append(fault)
 
     assert told in words(await running.say(asked, replace(ANN, ref=LAB)))
+
+
+async def test_two_who_ask_for_a_digest_at_once_get_one(running: Running) -> None:
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+    running.announce_by(running.service)
+    ann = replace(ANN, ref=LAB)
+    await running.digests.profile(lab(owner="ann"))  # so that neither is held up by it
+
+    first, second = await asyncio.gather(running.say("digest", ann), running.say("digest", ann))
+
+    assert running.board.papers() == [["00001"]]
+    assert words(first).startswith("Posted to the channel: 1 paper")
+    assert words(second).startswith("These papers were posted to the channel a moment ago.")
+
+
+async def test_a_digest_that_is_asked_for_while_the_slot_is_planned_doubles_nothing(
+    running: Running,
+) -> None:
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+    running.announce_by(running.service)
+    running.now = MONDAY + timedelta(seconds=1)
+    await running.digests.profile(lab(owner="ann"))
+
+    await asyncio.gather(running.say("digest", replace(ANN, ref=LAB)), running.service.tick())
+    await running.service.send()
+
+    assert [p for papers in running.board.papers() for p in papers] == ["00001"]
+    next_due = await running.ledger.next_due(LAB)
+    assert next_due
+    assert next_due.at == days(1)
 
 
 async def test_two_that_are_asked_for_in_one_moment_are_both_posted(running: Running) -> None:

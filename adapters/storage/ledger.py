@@ -148,13 +148,18 @@ def plan(
     next_due: Due | None,
     released: Collection[str],
     why: str,
+    *,
+    unposted: bool,
 ) -> bool:
+    papers = [paper for post in posts for paper in post.papers]
     with transaction(db):
+        if unposted and papers and posted(db, ref, papers):
+            return False
         row = (*_key(ref), _text(slot), why)
         if not db.execute("INSERT OR IGNORE INTO slots VALUES (?, ?, ?, ?, ?)", row).rowcount:
             return False
         db.executemany(_INSERT, [_row(d) for d in delivery.planned(ref, slot, posts)])
-        _note_posted(db, ref, slot, [paper for post in posts for paper in post.papers])
+        _note_posted(db, ref, slot, papers)
         _drop_released(db, ref, released)
         _move(db, ref, cursor)
         if next_due is not None:

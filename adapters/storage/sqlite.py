@@ -179,8 +179,12 @@ class Store:
         next_due: Due | None = None,
         released: Collection[str] = (),
         why: str = "",
+        *,
+        unposted: bool = False,
     ) -> bool:
-        return await self._do(ledger.plan, ref, slot, posts, cursor, next_due, released, why)
+        return await self._do(
+            ledger.plan, ref, slot, posts, cursor, next_due, released, why, unposted=unposted
+        )
 
     async def last_slot(self, ref: ChannelRef) -> Planned | None:
         return await self._do(ledger.last_slot, ref)

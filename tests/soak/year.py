@@ -445,9 +445,12 @@ class KeptOutbox(Store):
     async def plan(
         self, ref: ChannelRef, slot: datetime, posts: Sequence[Post], cursor: int,
         next_due: Due | None = None, released: Collection[str] = (), why: str = "",
+        *, unposted: bool = False,
     ) -> bool:  # fmt: skip
         self.world.reached("plan")
-        done = await super().plan(ref, slot, posts, cursor, next_due, released, why)
+        done = await super().plan(
+            ref, slot, posts, cursor, next_due, released, why, unposted=unposted
+        )
         self.world.planned(ref, slot, posts, done=done)
         return done
 
@@ -458,9 +461,12 @@ class ForgetfulOutbox(MemoryOutbox):
     async def plan(
         self, ref: ChannelRef, slot: datetime, posts: Sequence[Post], cursor: int,
         next_due: Due | None = None, released: Collection[str] = (), why: str = "",
+        *, unposted: bool = False,
     ) -> bool:  # fmt: skip
         self.world.reached("plan")
-        done = await super().plan(ref, slot, posts, cursor, next_due, released, why)
+        done = await super().plan(
+            ref, slot, posts, cursor, next_due, released, why, unposted=unposted
+        )
         self.world.planned(ref, slot, posts, done=done)
         return done
 
