@@ -551,6 +551,9 @@ class SourceHealth(Protocol):
 
     async def all_health(self) -> list[Health]: ...
 
+    async def keep_only(self, names: Collection[str]) -> None:
+        """Drop how all other sources are."""
+
 
 @dataclass(frozen=True, slots=True)
 class Search:

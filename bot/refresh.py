@@ -52,6 +52,11 @@ class Refresh:
         self._health = health
         self._clock = clock
 
+    async def forget_others(self) -> None:
+        """How sources are that are asked no more: a journal that was taken away fails for ever."""
+        if self._sources:
+            await self._health.keep_only([source.name for source in self._sources])
+
     async def fetch(
         self,
         names: Collection[str],

@@ -167,6 +167,7 @@ class Service:
         """
         await self._sender.recover()
         await self._reschedule()
+        await self._refresh.forget_others()
         read = [h.last_success for h in await self._health.all_health() if h.last_success]
         self._unread = (max(read) + period, self._clock()) if read and period else None
 

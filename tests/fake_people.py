@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from bot.model import Caller, ChannelRef
@@ -105,6 +106,9 @@ class MemoryPeople:
 
     async def all_health(self) -> list[Health]:
         return [self._health[name] for name in sorted(self._health)]
+
+    async def keep_only(self, names: Collection[str]) -> None:
+        self._health = {name: health for name, health in self._health.items() if name in names}
 
     async def left(self, platform: str, tenant: str, at: datetime) -> None:
         self._departures.setdefault((platform, tenant), at)

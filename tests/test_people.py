@@ -303,6 +303,15 @@ async def test_an_answer_is_kept_for_a_week(people: People) -> None:
     assert await people.kept_answer("nokey", NOW) is None
 
 
+async def test_the_health_of_sources_that_are_asked_no_more_is_dropped(people: People) -> None:
+    for name in ("arxiv", "huggingface", "example.org/feed"):
+        await people.keep(Health(name, last_error=NOW, error="It is down."))
+
+    await people.keep_only(["arxiv", "other.example/feed"])
+
+    assert [health.name for health in await people.all_health()] == ["arxiv"]
+
+
 async def test_health_is_kept_by_source(people: People) -> None:
     arxiv = Health(
         "arxiv", NOW, NOW - timedelta(days=1), "slow", date(2026, 11, 23), NOW, "{}", NOW

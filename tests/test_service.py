@@ -662,6 +662,21 @@ async def test_an_owner_is_told_once_of_each_long_outage_of_a_source(running: Ru
     assert "It is down." in running.board.told[0][1]
 
 
+async def test_a_source_that_was_taken_away_is_no_outage(running: Running) -> None:
+    await running.open(lab())
+    await fail(running, "example.org/feed", MONDAY - timedelta(days=3))
+    running.sources.append(Feed())  # and no journal any more
+    running.restart()
+
+    await running.service.start()
+    await running.at(MONDAY)
+
+    assert running.board.told == []
+    assert "It is down" not in words(await running.say("status"))
+    [(_, body)] = running.board.posted
+    assert body["quiet"] != "source_failing"
+
+
 async def test_time_in_which_nobody_asked_a_source_is_no_outage(running: Running) -> None:
     running.sources.append(Feed())
     await running.open(lab(quiet="post"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import sqlite3
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 
 from adapters.storage.papers import owners
@@ -129,6 +131,11 @@ def health(db: sqlite3.Connection, name: str) -> Health:
 
 def all_health(db: sqlite3.Connection) -> list[Health]:
     return [_health(row) for row in db.execute(f"SELECT {_HEALTH} FROM sources ORDER BY name")]  # noqa: S608
+
+
+def keep_only(db: sqlite3.Connection, names: Collection[str]) -> None:
+    others = "DELETE FROM sources WHERE name NOT IN (SELECT value FROM json_each(?))"
+    db.execute(others, (json.dumps(list(names)),))
 
 
 def keep_health(db: sqlite3.Connection, health: Health) -> None:

@@ -321,6 +321,9 @@ class Store:
     async def all_health(self) -> list[Health]:
         return await self._do(people.all_health)
 
+    async def keep_only(self, names: Collection[str]) -> None:
+        await self._do(people.keep_only, names)
+
     # ChangeLog
 
     async def note(
