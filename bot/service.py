@@ -47,6 +47,7 @@ LATE = timedelta(minutes=10)  # after its slot a digest says that it is late
 QUIET_SLOTS = 10  # in a row, then the owner is told
 OUTAGE = timedelta(days=1)  # of a source, then the owners are told
 _AT_ONCE = 500  # channels planned together
+_ALL = 2**31
 _LATEST = 100  # posts of a channel; more than a digest has
 
 
@@ -182,11 +183,11 @@ class Service:
 
     async def _due(self) -> list[Due]:
         now = self._clock()
-        due = await self._outbox.due(now, self._served(), _AT_ONCE)
         if self._unread is None or now - self._unread[1] > FIRST_FETCH:
-            return due
+            return await self._outbox.due(now, self._served(), _AT_ONCE)
         start, end = self._unread
-        return [each for each in due if each.at is None or not start < each.at < end]
+        due = await self._outbox.due(now, self._served(), _ALL)  # those that wait come first
+        return [each for each in due if each.at is None or not start < each.at < end][:_AT_ONCE]
 
     async def send(self) -> None:
         await self._sender.send_due()

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bot import service
 from bot.delivery import Sender
 from bot.digests import Plan
 from bot.errors import ChannelGone, Later, SourceUnavailable, Unknown
@@ -236,6 +237,24 @@ async def test_what_was_missed_waits_for_the_papers_of_that_time(running: Runnin
     await running.tick()
 
     assert running.board.papers() == [[], ["00001"]]
+
+
+async def test_many_that_wait_for_papers_keep_nobody_else_waiting(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "_AT_ONCE", 3)
+    for n in range(4):
+        await running.open(lab(ref=replace(LAB, channel=f"c{n}")))
+    later = replace(LAB, channel="later")
+    await running.open(lab(ref=later, schedule=Schedule.parse("9:31", "Europe/Berlin")))
+    await running.people.keep(Health("arxiv", last_success=MONDAY - timedelta(hours=9)))
+    running.now = MONDAY + timedelta(minutes=30)
+    await running.service.start(timedelta(minutes=30))
+
+    running.now += timedelta(minutes=1)
+    await running.tick()
+
+    assert [ref for ref, _ in running.board.posted] == [later]
 
 
 @pytest.mark.parametrize(
