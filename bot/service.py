@@ -81,14 +81,20 @@ def _fingerprint(channel: Channel) -> str:
 
 
 async def reschedule(channel: Channel, outbox: Outbox, now: datetime) -> None:
-    """Note the next slot, where it is not known or the schedule has changed."""
+    """Note the next slot, where it is not known, the schedule or the clock has changed."""
     known = await outbox.next_due(channel.ref)
     await _reschedule(channel, known, outbox, now)
 
 
 async def _reschedule(channel: Channel, known: Due | None, outbox: Outbox, now: datetime) -> None:
-    if known is None or known.fingerprint != _fingerprint(channel):
-        await outbox.set_next(due_after(channel, now))
+    due = due_after(channel, now)
+    if known is None or known.fingerprint != due.fingerprint or _is_beyond(known.at, due.at):
+        await outbox.set_next(due)
+
+
+def _is_beyond(noted: datetime | None, at: datetime | None) -> bool:
+    """Whether the slot is not the next one: it was noted by a clock that was ahead."""
+    return noted is not None and at is not None and noted > at
 
 
 async def silent_since(ref: ChannelRef, outbox: Outbox) -> datetime | None:

@@ -471,6 +471,22 @@ async def test_a_clock_set_back_doubles_nothing_and_one_set_forward_loses_nothin
     assert len(posted) == len(set(posted)) == 6
 
 
+async def test_a_clock_that_was_weeks_ahead_silences_nobody(running: Running) -> None:
+    await running.open(lab())
+    await arrive(running, 1, MONDAY)
+    await running.at(MONDAY + timedelta(minutes=1))
+    await running.at(days(28.1))
+
+    await running.at(MONDAY + timedelta(hours=3))  # set right
+    await arrive(running, 2, days(1))
+    await running.every_morning(1, 2)
+    await running.at(days(28))
+
+    slots = [body["slot"] for _, body in running.board.posted if body["papers"]]
+    assert slots == ["2026-11-23T09:00:00+01:00", "2026-11-24T09:00:00+01:00"]
+    assert len(running.board.keys) == len(set(running.board.keys))
+
+
 async def test_a_kill_between_plan_and_post_loses_nothing_and_doubles_nothing(
     running: Running,
 ) -> None:
