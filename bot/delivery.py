@@ -50,6 +50,7 @@ LATER_AT_MOST = timedelta(days=1)
 BACKOFF = timedelta(minutes=1)  # at most, where the platform names no time
 IN_HAND = 32
 IN_HAND_PER_TENANT = 5  # so that a big workspace does not keep the others waiting
+LATEST = 1_000  # posts of a channel: the other parts of a slot are among them
 PER_CHANNEL = 0.95  # posts a second: one is allowed, and the network may bring the next one sooner
 
 
@@ -326,7 +327,7 @@ class Sender:
             raise HistoryUnreadable(_noted(error, f"reading {delivery.ref}")) from error
 
     async def audit(self) -> None:
-        """See whether posts that were resent in doubt stand twice, and take the later copy back."""
+        """See whether posts that were resent in doubt stand twice, and take the second copy back."""
         due = await self._outbox.to_audit(self._clock(), self._served(), IN_HAND)
         await asyncio.gather(*map(self._audit, due))
 
@@ -337,8 +338,10 @@ class Sender:
         again: datetime | None = None
         try:
             copies = await self._find(delivery)
-            message_id = next(iter(copies), message_id)
-            for copy in copies[1:]:
+            message_id = await self._standing(delivery, copies)
+            for copy in copies:
+                if copy == message_id:
+                    continue
                 self._reached("delete")
                 async with asyncio.timeout(self._timeout.total_seconds()):
                     await publisher.delete(delivery.ref, copy)
@@ -356,6 +359,15 @@ class Sender:
         if now - (delivery.claimed_at or delivery.slot) > AUDIT_FOR:
             again = None
         await self._outbox.audited(delivery.key, message_id, again)
+
+    async def _standing(self, delivery: Delivery, copies: Sequence[str]) -> str:
+        """The copy that stays: the first, unless later parts hang on the one that is known."""
+        known = delivery.message_id
+        if delivery.part == 0 and known in copies[1:]:
+            slots = await self._outbox.deliveries(delivery.ref, LATEST)
+            if any(each.slot == delivery.slot and each.part and each.attempts for each in slots):
+                return known
+        return next(iter(copies), known)
 
     async def _settled(self, delivery: Delivery, outcome: Outcome) -> None:
         row = await self._outbox.settle(delivery, outcome, self._clock())

@@ -588,6 +588,24 @@ async def test_a_second_copy_is_taken_back_ten_minutes_later() -> None:
     assert at_desk.sender.tally[PLATFORM, "doubles"] == 1
 
 
+async def test_the_copy_on_which_later_parts_hang_is_not_the_one_taken_back() -> None:
+    at_desk = desk(Unknown("reset"))
+    await at_desk.plan(parts=2)
+    await at_desk.sender.send_due()
+    await at_desk.settle()
+    await at_desk.sender.send_due()
+    assert [(part, parent) for _, part, parent, _ in at_desk.publisher.posts] == [
+        (0, None), (0, None), (1, "m2"),
+    ]  # fmt: skip
+    at_desk.publisher.history = ["m1", "m2"]
+
+    at_desk.time.now += AUDIT
+    await at_desk.sender.audit()
+
+    assert at_desk.publisher.deleted == ["m1"]
+    assert (await at_desk.row()).message_id == "m2"
+
+
 @pytest.mark.parametrize(
     ("history", "refused", "audits"),
     [
