@@ -148,6 +148,16 @@ async def test_a_second_undo_goes_one_change_further_back(store: ChannelStore) -
     assert await store.get(MAIN) is None
 
 
+async def test_a_long_chain_of_undos_reaches_the_first_change(store: ChannelStore) -> None:
+    for most in range(1, 71):
+        await store.save(Channel(MAIN, max=most), "ann")
+
+    undone = [await store.undo(MAIN, "ann") for _ in range(71)]
+
+    assert [bool(each) for each in undone] == [*[True] * 70, False]
+    assert await store.get(MAIN) is None
+
+
 async def test_after_an_undo_new_changes_are_undone_first(store: ChannelStore) -> None:
     await store.save(Channel(MAIN, max=3), "ann")
     await store.save(Channel(MAIN, max=4), "ann")

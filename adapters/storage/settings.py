@@ -54,6 +54,8 @@ VERSION = 1
 WARN_BYTES = 1_000_000  # design §8
 FULL_BYTES = 2_000_000
 
+_LOOK_BACK = 100  # changes at first
+
 _TABLE = "channels"
 _FIELDS: dict[str, tuple[type, ...]] = {
     "version": (int,),
@@ -294,7 +296,7 @@ class TinyChannelStore:
 
     async def _undo(self, ref: ChannelRef, by: str) -> tuple[Channel | None, Channel | None] | None:
         entry = self._entry(ref)
-        change = _last_standing(await self._changes.history(ref), entry.document if entry else None)
+        change = await self._last_standing(ref, entry.document if entry else None)
         if change is None:
             return None
         document = _parsed(change.before)
@@ -305,6 +307,15 @@ class TinyChannelStore:
             self._check_room([document])
         await self._put(ref, document, by, undoes=change.id)
         return (entry.channel if entry else None), await self.get(ref)
+
+    async def _last_standing(self, ref: ChannelRef, current: JSON | None) -> Change | None:
+        limit = _LOOK_BACK
+        while True:
+            history = await self._changes.history(ref, limit)
+            change = _last_standing(history, current)
+            if change or len(history) < limit:
+                return change
+            limit *= 4  # undos, and what they took back, fill it
 
     async def _put(
         self, ref: ChannelRef, document: JSON | None, by: str, undoes: int | None = None
