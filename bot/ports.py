@@ -439,8 +439,8 @@ class Outbox(Ledger, Protocol):
     async def tidy(self, now: datetime) -> None:
         """Drop deliveries and slots after 90 days, changes after 365 and ``posted`` after 400.
 
-        What is under way stays, and the latest of each channel: however long it pauses, it is
-        known what it has missed and been told.
+        A slot of which a post is under way or held stays, and the latest of each channel: however
+        long it pauses, it is known what it has missed and been told.
         """
 
 

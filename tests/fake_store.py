@@ -341,12 +341,13 @@ class MemoryOutbox(MemoryLedger):
 
     async def tidy(self, now: datetime) -> None:
         old, older = now - timedelta(days=90), now - timedelta(days=400)
-        under_way = (State.READY, State.SENDING, State.UNKNOWN)
+        under_way = (State.READY, State.SENDING, State.UNKNOWN, State.HELD)
+        open_slots = {(d.ref, d.slot) for d in self._rows.values() if d.state in under_way}
         newest = {d.ref: d.slot for d in sorted(self._rows.values(), key=lambda d: d.slot)}
         self._rows = {
             key: d
             for key, d in self._rows.items()
-            if d.slot >= old or d.state in under_way or d.slot == newest[d.ref]
+            if d.slot >= old or (d.ref, d.slot) in open_slots or d.slot == newest[d.ref]
         }
         latest = dict(sorted(self._slots))
         self._slots = {

@@ -622,6 +622,21 @@ async def test_the_old_goes_and_what_is_under_way_stays(place: Place) -> None:
     assert set(await place.outbox.posted(MAIN)) == {"arxiv:2"}
 
 
+async def test_a_held_post_keeps_its_slot_until_somebody_decides(place: Place) -> None:
+    await place.plan(MAIN, SLOT, "arxiv:1", "arxiv:2", "arxiv:3")
+    await place.end(Sent("m1"))
+    held = await place.hold()
+    await place.plan(MAIN, later(days=99), "arxiv:4")
+    await place.end(Sent("m4"), later(days=99))
+
+    await place.outbox.tidy(later(days=99))
+
+    assert await place.claim(later(days=99)) == []  # what follows it does not go before it
+    await place.outbox.resend(MAIN, held.key)
+    [again] = await place.claim(later(days=99))
+    assert (again.part, again.parent) == (1, "m1")
+
+
 async def test_the_latest_of_a_channel_is_kept_however_long_it_rests(place: Place) -> None:
     await place.plan(MAIN, SLOT, "arxiv:1")
     await place.end(Sent("m1"))

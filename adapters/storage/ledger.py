@@ -388,12 +388,17 @@ def awaited(db: sqlite3.Connection) -> list[str]:
 def tidy(db: sqlite3.Connection, now: datetime) -> None:
     with transaction(db):
         old = _text(now - KEPT)
-        under_way = "('ready', 'sending', 'unknown')"
-        for table, spared in (("deliveries", f"AND old.state NOT IN {under_way}"), ("slots", "")):
+        of_same = (
+            "its.platform = old.platform AND its.tenant = old.tenant AND its.channel = old.channel"
+        )
+        not_open = (
+            f"AND NOT EXISTS (SELECT 1 FROM deliveries AS its WHERE {of_same} AND its.slot = old.slot "
+            "AND its.state IN ('ready', 'sending', 'unknown', 'held'))"
+        )
+        for table, spared in (("deliveries", not_open), ("slots", "")):
             db.execute(
-                f"""DELETE FROM {table} AS old WHERE slot < ? {spared} AND slot < (
-                    SELECT max(slot) FROM {table} AS its WHERE its.platform = old.platform
-                    AND its.tenant = old.tenant AND its.channel = old.channel)""",
+                f"""DELETE FROM {table} AS old WHERE slot < ? {spared}
+                    AND slot < (SELECT max(slot) FROM {table} AS its WHERE {of_same})""",
                 (old,),
             )
         db.execute("DELETE FROM posted WHERE slot < ?", (_text(now - POSTED_KEPT),))
