@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bot.delivery import Sender
 from bot.digests import Digests, Plan, Slot
-from bot.errors import UserError
+from bot.errors import StorageDamaged, UserError
 from bot.housekeeping import Housekeeping
 from bot.model import Channel, ChannelRef
 from bot.ports import (
@@ -157,6 +157,7 @@ class Service:
         self._told: set[str] = set()  # of which sources that fail
         # From when to when nobody asked a source.
         self._unread: tuple[datetime, datetime] | None = None
+        self._unreadable: set[ChannelRef] = set()  # until the next start, which finds them due
         self.planned: Counter[tuple[str, str]] = (
             Counter()
         )  # by platform, posted or why it was quiet
@@ -189,11 +190,16 @@ class Service:
 
     async def _due(self) -> list[Due]:
         now = self._clock()
-        if self._unread is None or now - self._unread[1] > FIRST_FETCH:
-            return await self._outbox.due(now, self._served(), _AT_ONCE)
-        start, end = self._unread
-        due = await self._outbox.due(now, self._served(), _ALL)  # those that wait come first
-        return [each for each in due if each.at is None or not start < each.at < end][:_AT_ONCE]
+        start, end = self._unread or (now, now)
+        if now - end > FIRST_FETCH:
+            start = end
+        # those that are passed over come first, and must not fill the list
+        limit = _ALL if start < end or self._unreadable else _AT_ONCE
+        due = [
+            each for each in await self._outbox.due(now, self._served(), limit)
+            if each.ref not in self._unreadable and not (each.at and start < each.at < end)
+        ]  # fmt: skip
+        return due[:_AT_ONCE]
 
     async def send(self) -> None:
         await self._sender.send_due()
@@ -209,7 +215,12 @@ class Service:
     async def _slot(self, due: Due) -> Slot | None:
         """The slot to plan for, of those that are past; where there is none, the next is noted."""
         now = self._clock()
-        channel = await self._channels.get(due.ref)
+        try:
+            channel = await self._channels.get(due.ref)
+        except StorageDamaged as error:
+            log.warning("%s gets no digests: %s", due.ref, error.message)
+            self._unreadable.add(due.ref)
+            return None
         if channel is None:
             await self._outbox.set_next(Due(due.ref, None, ""))
             return None

@@ -14,7 +14,7 @@ import pytest
 from bot import service
 from bot.delivery import Sender
 from bot.digests import Plan
-from bot.errors import ChannelGone, Later, SourceUnavailable, Unknown
+from bot.errors import ChannelGone, Later, SourceUnavailable, StorageDamaged, Unknown
 from bot.housekeeping import Housekeeping
 from bot.model import Caller, Channel, ChannelRef, Origin, Subscription
 from bot.ports import Batch, Health, PaperSource, Post, Rate, Served
@@ -527,6 +527,33 @@ async def test_a_channel_that_is_gone_from_the_settings_is_left_alone(running: R
 
     assert running.board.posted == []
     assert None is (await running.ledger.next_due(LAB)).at  # type: ignore[union-attr]
+
+
+async def test_a_damaged_workspace_keeps_no_digest_from_the_others(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get = running.store.get
+    damaged = replace(LAB, tenant="damaged")
+    await running.open(lab())
+    await running.open(lab(ref=damaged))
+
+    async def found(ref: ChannelRef) -> Channel | None:
+        if ref == damaged:
+            raise StorageDamaged("The file cannot be read.")
+        return await get(ref)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running.store, "get", found)
+        for day in (0, 1):
+            await arrive(running, day + 1, days(day))
+            await running.at(days(day))
+    assert running.board.papers() == [["00001"], ["00002"]]
+
+    running.restart()  # with a good copy in the file's place
+    await running.service.start()
+    await running.at(days(1))
+    assert [ref for ref, _ in running.board.posted] == [LAB, LAB, damaged]
+    assert sorted(running.board.papers()[-1]) == ["00001", "00002"]
 
 
 async def test_many_channels_at_once_get_what_each_would_get_alone(running: Running) -> None:
