@@ -13,6 +13,7 @@ from bot.forms import LAYOUTS, QUIET, STRICTNESS
 from bot.model import Channel, Subscription
 from bot.views import Action, Span, Text, plain, text
 
+_PING = re.compile(r"\d{1,20}@\d{1,3}", re.ASCII)
 _ROLE = re.compile(r"(?:<@&|@)?(\d{1,20})>?@(\d{1,3})", re.ASCII)
 
 
@@ -119,6 +120,18 @@ def mark(channel: Channel) -> str:
         *(f"{name} {getattr(channel, name)}" for name in (*_PLAIN, "ping")),
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
+
+
+def check(channel: Channel) -> None:
+    """Raise UserError where the channel has what no command gives it: settings come as JSON too."""
+    _set_max(channel, str(channel.max))
+    _set_trending(channel, str(channel.trending))
+    if not isinstance(channel.strictness, str):
+        commands.number(str(channel.strictness), "strictness", 0, 10)
+    for subscription in channel.subscriptions:
+        commands.number(str(subscription.weight), "weight", 0.1, 10)
+    if channel.ping and not _PING.fullmatch(channel.ping):
+        raise UserError(f"ping: cannot be “{channel.ping[:40]}”.")
 
 
 def differences(before: Channel | None, after: Channel | None) -> list[Text]:

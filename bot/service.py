@@ -64,6 +64,8 @@ def running_after(channel: Channel, after: datetime) -> datetime | None:
         return after
     if channel.paused_until is None:
         return None
+    if channel.paused_until < after.date() - timedelta(days=1):
+        return after  # in any zone, the calendar's first day among them
     zone = ZoneInfo(channel.schedule.zone)
     end = datetime.combine(channel.paused_until, time(), zone).astimezone(UTC)
     return max(after, end - timedelta(microseconds=1))

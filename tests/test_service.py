@@ -442,6 +442,15 @@ async def test_a_pause_to_the_end_of_the_calendar_stops_nobody(
     assert [ref.channel for ref, _ in running.board.posted] == ["other"]
 
 
+async def test_a_pause_since_the_first_day_of_the_calendar_is_over(running: Running) -> None:
+    await running.open(lab(paused=True, paused_until=date.min))
+    await arrive(running, 1, MONDAY)
+
+    await running.at(MONDAY)
+
+    assert running.board.papers() == [["00001"]]
+
+
 async def test_a_changed_schedule_counts_from_the_next_look_on(running: Running) -> None:
     await running.open(lab())
     later = lab(schedule=Schedule.parse("daily 17:00", "Europe/Berlin"))

@@ -945,6 +945,9 @@ async def test_a_restore_can_be_undone_and_leaves_other_channels_alone(
         assert await store.get(MAIN) == Channel(MAIN, max=3, owner="ann", next_number=9)
 
 
+LIGHTEST = {"number": 1, "query": "a", "weight": 1e-320, "label": ""}
+
+
 def export(**fields: Any) -> dict[str, Any]:
     return {"paperboy": 1, "channels": [to_json(Channel(OTHER)), to_json(options()) | fields]}
 
@@ -967,6 +970,12 @@ def export(**fields: Any) -> dict[str, Any]:
         (export(mood="sunny"), "slack:T1:C1.*unknown field “mood”"),
         (export(muted=["colour:red"]), "slack:T1:C1: muted “colour:red”"),
         (export(zone="Mars/Base"), "slack:T1:C1: schedule .*“Mars/Base” names no time zone"),
+        (export(max=51), "slack:T1:C1: max: is a number from 1 to 50"),
+        (export(trending=10**30), "slack:T1:C1: trending: is a number from 0 to 20"),
+        (export(strictness=1e300), "slack:T1:C1: strictness: is a number from 0 to 10"),
+        (export(strictness=10**400), "no settings of a channel"),
+        (export(ping="role@many"), "slack:T1:C1: ping: cannot be “role@many”"),
+        (export(subscriptions=[LIGHTEST]), "slack:T1:C1: weight: is a number from 0.1 to 10"),
         *((export(**fields), "no settings of a channel") for fields in WRONG[:-1]),
     ],
 )

@@ -23,8 +23,8 @@ import asyncio
 import hashlib
 import json
 import logging
-import math
 import re
+import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -44,7 +44,7 @@ from adapters.storage.changes import Change, ChangeLog
 from adapters.storage.safejson import SafeJSONStorage, Tables, remove
 from bot.errors import StorageBusy, StorageDamaged, UserError
 from bot.model import SUBSCRIPTIONS_PER_WORKSPACE, Channel, ChannelRef, Subscription
-from bot.options import taken_over
+from bot.options import check, taken_over
 from bot.query import Query, format_query, parse
 from bot.schedule import Schedule
 
@@ -141,6 +141,10 @@ def from_json(document: object) -> Channel:
         ) from error
     if unread:
         raise UserError(f"{channel.ref}: {unread[0].why}", hint=_HINT)
+    try:
+        check(channel)
+    except UserError as error:
+        raise UserError(f"{channel.ref}: {error.message}", hint=_HINT) from error
     return channel
 
 
@@ -526,7 +530,7 @@ def _is_newer(version: object) -> bool:
 
 
 def _is_positive(value: float) -> bool:
-    return math.isfinite(value) and value > 0
+    return 0 < value <= sys.float_info.max  # JSON's whole numbers have no end
 
 
 def _fields(document: object, fields: dict[str, tuple[type, ...]]) -> JSON:
