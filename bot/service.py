@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from bot.delivery import Sender
 from bot.digests import Digests, Plan, Slot
-from bot.errors import StorageDamaged, UserError
+from bot.errors import PaperboyError, StorageDamaged, UserError
 from bot.housekeeping import Housekeeping
 from bot.model import Channel, ChannelRef
 from bot.ports import (
@@ -159,7 +159,7 @@ class Service:
         self._told: set[str] = set()  # of which sources that fail
         # From when to when nobody asked a source.
         self._unread: tuple[datetime, datetime] | None = None
-        self._unreadable: set[ChannelRef] = set()  # until the next start, which finds them due
+        self._passed_over: set[ChannelRef] = set()  # until they are tried again
         self.planned: Counter[tuple[str, str]] = (
             Counter()
         )  # by platform, posted or why it was quiet
@@ -185,10 +185,35 @@ class Service:
         """Plan what is due. That is no part of ``send``: ten thousand channels take minutes."""
         while due := await self._due():
             slots = [slot for each in due if (slot := await self._slot(each))]
-            async for slot, plan in self._digests.plans(slots):
-                await self._keep(slot, plan)
+            try:
+                await self._plan(slots)
+            except PaperboyError:  # the store's
+                raise
+            except Exception as error:
+                await self._plan_one_by_one(slots, error)
             self.ticked_at = self._clock()
         self.ticked_at = self._clock()
+
+    async def _plan(self, slots: Sequence[Slot]) -> None:
+        async for slot, plan in self._digests.plans(slots):
+            await self._keep(slot, plan)
+
+    async def _plan_one_by_one(self, slots: Sequence[Slot], surprise: Exception) -> None:
+        """Pass over those that raise it, as long as it is not all of them."""
+        refs = {each.ref for each in await self._due()}
+        left = [slot for slot in slots if slot.channel.ref in refs]
+        failed = []
+        for slot in left:
+            try:
+                await self._plan([slot])
+            except PaperboyError:
+                raise
+            except Exception:
+                log.exception("no digest can be made for %s", slot.channel.ref)
+                failed.append(slot.channel.ref)
+        if len(failed) == len(slots):
+            raise surprise
+        self._passed_over.update(failed)
 
     async def _due(self) -> list[Due]:
         now = self._clock()
@@ -196,10 +221,10 @@ class Service:
         if now - end > FIRST_FETCH:
             start = end
         # those that are passed over come first, and must not fill the list
-        limit = _ALL if start < end or self._unreadable else _AT_ONCE
+        limit = _ALL if start < end or self._passed_over else _AT_ONCE
         due = [
             each for each in await self._outbox.due(now, self._served(), limit)
-            if each.ref not in self._unreadable and not (each.at and start < each.at < end)
+            if each.ref not in self._passed_over and not (each.at and start < each.at < end)
         ]  # fmt: skip
         return due[:_AT_ONCE]
 
@@ -220,8 +245,8 @@ class Service:
         try:
             channel = await self._channels.get(due.ref)
         except StorageDamaged as error:
-            log.warning("%s gets no digests: %s", due.ref, error.message)
-            self._unreadable.add(due.ref)
+            log.warning("no digest can be made for %s: %s", due.ref, error.message)
+            self._passed_over.add(due.ref)
             return None
         if channel is None:
             await self._outbox.set_next(Due(due.ref, None, ""))
@@ -315,6 +340,7 @@ class Service:
 
         That is not for the tick, where a slow platform would keep posts waiting.
         """
+        self._passed_over.clear()
         await self._reschedule()
         await self.tell_owners()
         await self._tell_outages()

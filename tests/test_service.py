@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -563,6 +564,28 @@ async def test_a_damaged_workspace_keeps_no_digest_from_the_others(
     await running.at(days(1))
     assert [ref for ref, _ in running.board.posted] == [LAB, LAB, damaged]
     assert sorted(running.board.papers()[-1]) == ["00001", "00002"]
+
+
+async def test_a_channel_that_no_digest_can_be_made_for_keeps_none_from_the_others(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compose = running.board.compose
+    odd = replace(LAB, channel="odd")
+    for ref in (replace(LAB, channel="a"), odd, LAB):
+        await running.open(lab(ref=ref))
+
+    def composed(ref: ChannelRef, digest: Digest) -> tuple[Post, ...]:
+        if ref == odd:
+            raise KeyError("what nobody thought of")
+        return compose(ref, digest)
+
+    monkeypatch.setattr(running.board, "compose", composed)
+    for day in (0, 1):
+        await arrive(running, day + 1, days(day))
+        await running.at(days(day))
+
+    assert Counter(ref.channel for ref, _ in running.board.posted) == {"a": 2, "lab": 2}
+    assert running.service.ticked_at == days(1)
 
 
 async def test_many_channels_at_once_get_what_each_would_get_alone(running: Running) -> None:
