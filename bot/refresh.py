@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from bot.errors import SourceUnavailable, UserError
+from bot.errors import PaperboyError, SourceUnavailable, UserError
 from bot.ports import Batch, Clock, Health, Library, PaperSource, SourceHealth
 
 log = logging.getLogger(__name__)
@@ -120,18 +120,15 @@ class Refresh:
                 await self._health.keep(health)
                 progress(done)
         except SourceUnavailable as error:
-            done.error = error.message
-            now = self._clock()
-            wait = timedelta(seconds=error.retry_after or 0)
-            again = max(now + wait, following or now + (wait or PAUSE))
             log.warning("%s: %s", source.name, error.message)
-            health = replace(
-                health,
-                last_error=now,
-                error=error.message,
-                next_try=again,
-                failed_from=health.failing_since or now,
-            )
+            done.error = error.message
+            health = self._failed(health, done.error, following, error.retry_after or 0)
+        except PaperboyError:  # the store's, and so of all sources
+            raise
+        except Exception:
+            log.exception("%s could not be read", source.name)
+            done.error = "What it sent was not foreseen; the log has the details."
+            health = self._failed(health, done.error, following)
         else:
             health = replace(
                 health,
@@ -142,6 +139,19 @@ class Refresh:
             )
         await self._health.keep(health)
         return done
+
+    def _failed(
+        self, health: Health, error: str, following: datetime | None, retry_after: float = 0
+    ) -> Health:
+        now = self._clock()
+        wait = timedelta(seconds=retry_after)
+        return replace(
+            health,
+            last_error=now,
+            error=error,
+            next_try=max(now + wait, following or now + (wait or PAUSE)),
+            failed_from=health.failing_since or now,
+        )
 
     def _batches(
         self, source: PaperSource, since: date | None, health: Health

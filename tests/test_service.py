@@ -356,7 +356,7 @@ class Feed:
 
     name = "arxiv"
 
-    def __init__(self, fault: SourceUnavailable | None = None) -> None:
+    def __init__(self, fault: Exception | None = None) -> None:
         self._fault = fault
 
     async def fetch(self, since: datetime, health: Health) -> AsyncIterator[Batch]:
@@ -754,6 +754,20 @@ async def test_an_owner_is_told_once_of_each_long_outage_of_a_source(running: Ru
     assert len(running.board.told) == 2
     assert running.board.told[0][1].startswith("arxiv cannot be read since Mon 23 Nov 2026 09:00")
     assert "It is down." in running.board.told[0][1]
+
+
+async def test_a_source_that_surprises_keeps_nothing_from_the_others(running: Running) -> None:
+    surprising, other = Feed(KeyError("entry")), Feed()
+    other.name = "huggingface"
+    running.sources += [surprising, other]
+    running.restart()
+
+    await running.service.fetch()
+
+    arxiv, huggingface = await running.people.all_health()
+    assert arxiv.failing
+    assert "not foreseen" in arxiv.error
+    assert huggingface.last_success == running.now
 
 
 async def test_a_source_that_was_taken_away_is_no_outage(running: Running) -> None:
