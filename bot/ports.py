@@ -621,9 +621,9 @@ class Shelf(Protocol):
         """Remove the channel's votes, everybody's, and its forgotten words."""
 
     async def erase(self, person: Caller) -> None:
-        """Remove all that a person saved and voted, and what their personal channel forgot.
+        """Remove all that a person saved and voted, and all of their personal channel but its settings.
 
-        Who they are is blanked in the changes.
+        Who they are is blanked in the changes of others.
         """
 
 

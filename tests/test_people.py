@@ -144,6 +144,24 @@ async def test_who_is_known_on_all_servers_has_one_list_and_erases_all(people: P
     assert await people.votes(there.ref, 9) == [("arxiv:1", 1)]
 
 
+async def test_nothing_of_the_own_channel_of_who_erases_all_is_kept(tmp_path: Path) -> None:
+    own = ANN.own
+    async with await Store.open(tmp_path / "paperboy.sqlite3", lambda: NOW) as store:
+        for ref in (own, ANN.ref):
+            await store.note(ref, by="ann", before=None, after="{}")
+            await store.plan(ref, NOW, (Post("{}", ("arxiv:2",)),), 8, Due(ref, later(60), "daily"))
+
+        await store.erase(ANN)
+
+        assert await store.history(own) == []
+        assert await store.deliveries(own, 9) == []
+        assert await store.posted(own) == {}
+        assert await store.cursor(own) is None
+        assert await store.next_due(own) is None
+        assert [change.by for change in await store.history(ANN.ref)] == [""]
+        assert len(await store.deliveries(ANN.ref, 9)) == 1
+
+
 async def test_saving_twice_and_dropping_twice_are_told(people: People) -> None:
     saved = [await people.put(ANN, "arxiv:1", NOW) for _ in range(2)]
     dropped = [await people.take(ANN, "arxiv:1") for _ in range(2)]

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from adapters.storage.papers import owners
 from adapters.storage.schema import transaction
+from adapters.storage.tenants import forget_channel
 from bot.model import Caller, ChannelRef
 from bot.ports import Health
 
@@ -96,7 +97,7 @@ def erase(db: sqlite3.Connection, person: Caller) -> None:
     with transaction(db):
         db.execute(f"DELETE FROM shelf WHERE {at} AND user = ?", _person(person))  # noqa: S608  # our own text
         db.execute(f"DELETE FROM votes WHERE {at} AND user = ?", _person(person))  # noqa: S608
-        db.execute(f"DELETE FROM forgotten WHERE {_HERE}", _channel(person.own))  # noqa: S608
+        forget_channel(db, person.own)
         db.execute(f"UPDATE changes SET by = '' WHERE {at} AND by = ?", _person(person))  # noqa: S608
 
 

@@ -44,6 +44,16 @@ def moved(db: sqlite3.Connection, old: ChannelRef, new: ChannelRef) -> None:
             )
 
 
+def forget_channel(db: sqlite3.Connection, ref: ChannelRef) -> None:
+    """All but a post in hand: what comes of it is to be noted, and housekeeping drops it."""
+    for table in (*_OF_CHANNELS, "changes"):
+        spared = " AND state <> 'sending'" if table == "deliveries" else ""
+        db.execute(
+            f"DELETE FROM {table} WHERE {_OF} AND channel = ?{spared}",
+            (ref.platform, ref.tenant, ref.channel),
+        )
+
+
 def drop(db: sqlite3.Connection, platform: str, tenant: str) -> None:
     with transaction(db):
         for table in (*_TABLES, "departures"):
