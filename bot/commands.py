@@ -307,6 +307,7 @@ def _wish(part: str) -> Wish:
 
 
 def label(name: str) -> str:
+    name = name.strip()
     if len(name) > 40:
         raise UserError(
             "A label is 1 to 40 characters long.", hint="Write label:inference", field="label"

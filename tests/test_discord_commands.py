@@ -472,6 +472,25 @@ async def test_what_asks_first_can_be_told_to_do_it_at_once(bot: DiscordBot) -> 
     assert forgotten.private
 
 
+@pytest.mark.parametrize(("typed", "kept"), [(" Inference ", "Inference"), ("  ", "")])
+async def test_a_label_is_taken_without_the_blanks_around_it(
+    bot: DiscordBot, typed: str, kept: str
+) -> None:
+    forum = bot.server.add_channel(bot.lab, "forum", Kind.FORUM)
+    tag = bot.server.add_tag(forum, "Inference")
+    at = bot.server.add_thread(forum, "A question", by=bot.bob)
+    await bot.known()
+
+    await bot.ask("papers-admin subscribe", at=at, query="graphs", label=typed)
+    await bot.world.listed(*TODAYS)
+    await bot.ask("papers-admin digest", at=at)
+
+    channel = await bot.settings(forum)
+    assert [each.label for each in channel.subscriptions] == [kept]
+    (post,) = (thread for thread in bot.server.threads(forum) if thread is not at)
+    assert post.applied_tags == ([tag.id] if kept else [])
+
+
 async def test_options_make_the_same_request_as_words(bot: DiscordBot) -> None:
     await bot.ask(
         "papers-admin subscribe", query="graphs ; diffusion -survey", weight=2.5, label="reading"

@@ -335,7 +335,7 @@ def _add_subscribing(group: app_commands.Group, surfaces: Surfaces, completion: 
                 replace(
                     wish,
                     weight=wish.weight if weight is None else weight,
-                    label=wish.label if label is None else label,
+                    label=wish.label if label is None else commands.label(label),
                 )
                 for wish in made.wishes
             ))  # fmt: skip
