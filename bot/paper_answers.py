@@ -25,6 +25,7 @@ from bot.views import (
     Span,
     Text,
     View,
+    how_many,
     text,
     typed,
 )
@@ -133,8 +134,12 @@ class PaperAnswers:
             more, pressed = await self._more(command, found.total)
             notes += more
         asked = Span(str(command.query), code=True)
-        if not cards and found.total and command.page > 1:
-            return _no_page(command.page, -(-found.total // command.limit))
+        if not cards and not command.everywhere and found.total and command.page > 1:
+            last = f"{search_words(command)} page:{-(-found.total // command.limit)}"
+            return Notice(
+                text(f"There is no page {command.page} of {how_many(found.total, 'hit')} for ", asked, "."),
+                kind="info", hints=(text("The last one: ", typed(last)),),
+            )  # fmt: skip
         if not cards:
             meant = "" if command.everywhere else await self._index.suggest(command.query)
             if meant:
@@ -160,7 +165,7 @@ class PaperAnswers:
         if total <= FEW and self._sources:
             everywhere = replace(command, everywhere=True, page=1)
             sentence = await self._again(everywhere, 1)
-            notes.append(text("Search all of arXiv: ", typed(sentence)))
+            notes.append(text("Search all of arXiv: ", typed(search_words(everywhere))))
             buttons.append(Action("Search all of arXiv", sentence))
         return notes, buttons
 

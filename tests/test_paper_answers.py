@@ -77,6 +77,16 @@ async def test_more_of_a_search_comes_back_to_a_kept_answer() -> None:
     assert "That answer is gone" in gone
 
 
+async def test_a_page_behind_the_last_one_is_not_called_a_search_without_hits() -> None:
+    world = await with_papers()
+
+    answer = await told(world, "search graph limit:1 page:3")
+
+    assert "Nothing found" not in answer
+    assert "There is no page 3 of 2 hits for graph" in answer
+    assert "search graph sort:best limit:1 page:2" in answer
+
+
 async def test_a_search_without_hits_asks_what_was_meant() -> None:
     world = await with_papers()
 
@@ -90,9 +100,13 @@ async def test_few_hits_offer_the_sources_themselves_and_they_are_asked() -> Non
     offer = await world.say("search graph")
     assert isinstance(offer, Listing)
     found = await world.say(offer.actions[-1].sentence)
+    [note] = offer.notes
+    [sentence] = [span.text for span in note if span.sentence]
+    typed_out = await world.say(sentence)
 
-    assert titles(found) == [REMOTE.title]
-    assert arxiv.asked == ["graph"]
+    assert titles(found) == titles(typed_out) == [REMOTE.title]
+    assert arxiv.asked == ["graph", "graph"]
+    assert sentence.startswith("search graph all:yes")
 
 
 async def test_a_source_that_is_busy_says_so_and_the_next_is_asked() -> None:
