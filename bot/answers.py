@@ -18,7 +18,7 @@ from bot.errors import PaperboyError, UserError
 from bot.feedback_answers import FeedbackAnswers
 from bot.forms import form_of, settings_form
 from bot.model import Caller, Channel, ChannelRef, Role
-from bot.options import change, differences, mark, pinged, undo
+from bot.options import change, differences, mark, people, pinged, undo
 from bot.paper_answers import PaperAnswers
 from bot.ports import ChannelStore, Clock, Delivery, Library, Outbox, Shelf, SourceHealth
 from bot.ranking import LINE, Verdict
@@ -92,7 +92,8 @@ class Answers:
     async def answer(self, command: Command, caller: Caller) -> View:
         """Answer a request; mistakes and surprises become notices."""
         try:
-            await self._permit(command, caller)
+            if refused := await self._refused(command, caller):
+                return refused
             return await self._do(command, caller)
         except PaperboyError as error:
             return mistake(error)
@@ -117,21 +118,28 @@ class Answers:
         )
         return [again, standing] if again else [standing]
 
-    async def _permit(self, command: Command, caller: Caller) -> None:
+    async def _refused(self, command: Command, caller: Caller) -> Notice | None:
+        """That the caller may not do it there, and who may."""
         private = isinstance(command, commands.ConfigExport) or (
             isinstance(command, commands.DigestNow) and command.since
         )
         if commands.verb_of(command).kind not in (CHANGE, POST) or private:
-            return
+            return None
         stored = await self._store.get(caller.ref)
         who = stored.who if stored else "members"
-        if not may_change(who, caller):
-            if caller.ref.channel.startswith("@"):
-                raise UserError(
-                    "This is somebody's own channel.",
-                    hint="Yours is where you write to me in private.",
-                )
-            raise UserError("You may not change this channel.", hint=f"Ask {_who(who)} to do it.")
+        if may_change(who, caller):
+            return None
+        if caller.ref.channel.startswith("@"):
+            return Notice(
+                text("This is somebody's own channel."),
+                "error",
+                hints=(text("Yours is where you write to me in private."),),
+            )
+        return Notice(
+            text("You may not change this channel."),
+            "error",
+            hints=(_whom_to_ask(who, caller.ref.platform),),
+        )
 
     async def _do(self, command: Command, caller: Caller) -> View:
         match command:
@@ -181,7 +189,8 @@ class Answers:
                 return await self._papers.find(command, await self._channel(caller))
             case commands.Again():
                 kept = await self._papers.again(command)
-                await self._permit(kept, caller)
+                if refused := await self._refused(kept, caller):
+                    return refused
                 return await self._do(kept, caller)
             case commands.About(papers):
                 return await self._papers.about(papers)
@@ -442,6 +451,8 @@ def _value(channel: Channel, name: str) -> Text:
     value = getattr(channel, name)
     if name == "ping":
         return pinged(value)
+    if name == "who":
+        return people(value)
     return text(("on" if value else "off") if isinstance(value, bool) else f"{value}")
 
 
@@ -460,14 +471,21 @@ def may_change(who: str, caller: Caller) -> bool:
             return caller.role is Role.MEMBER and f"@{caller.user}" in listed.split(",")
 
 
-def _who(who: str) -> str:
+def _whom_to_ask(who: str, platform: str) -> Text:
+    """Who may change a channel, for somebody who may not."""
+    if platform == "discord":  # where no channel has a maker
+        manager = "somebody with the permission Manage Channels"
+        if who in ("members", "managers"):
+            return text(f"Ask {manager} to do it.")
+        return text("Ask ", *people(who), f", or {manager}, to do it.")
     match who:
         case "members":
-            return "one of its full members"
+            whom = "one of its full members"
         case "managers":
-            return "an admin or whoever made the channel"
+            whom = "an admin or whoever made the channel"
         case listed:
-            return f"{listed.replace(',', ', ')}, or an admin,"
+            whom = f"{listed.replace(',', ', ')}, or an admin,"
+    return text(f"Ask {whom} to do it.")
 
 
 def mistake(error: PaperboyError) -> Notice:

@@ -11,7 +11,7 @@ from bot import commands
 from bot.errors import UserError
 from bot.forms import LAYOUTS, QUIET, STRICTNESS
 from bot.model import Channel, Subscription
-from bot.views import Action, Span, Text, plain, text
+from bot.views import Action, Span, Text, joined, plain, text
 
 _PING = re.compile(r"\d{1,20}@\d{1,3}", re.ASCII)
 _ROLE = re.compile(r"(?:<@&|@)?(\d{1,20})>?@(\d{1,3})", re.ASCII)
@@ -102,8 +102,7 @@ _SETTERS: dict[str, Callable[[Channel, str], Channel]] = {
 
 
 _PLAIN = (
-    "schedule", "max", "strictness", "layout", "quiet", "trending", "who", "unfurl", "paused",
-    "paused_until",
+    "schedule", "max", "strictness", "layout", "quiet", "trending", "unfurl", "paused", "paused_until",
 )  # fmt: skip
 
 
@@ -117,7 +116,7 @@ def mark(channel: Channel) -> str:
     lines = [
         *(plain(told(s)) for s in channel.subscriptions),
         *(f"muted {q}" for q in channel.muted),
-        *(f"{name} {getattr(channel, name)}" for name in (*_PLAIN, "ping")),
+        *(f"{name} {getattr(channel, name)}" for name in (*_PLAIN, "who", "ping")),
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:8]
 
@@ -151,6 +150,8 @@ def differences(before: Channel | None, after: Channel | None) -> list[Text]:
         if was != now:
             lines.append(f"{name.replace('_', ' ')}: {_word(was)} became {_word(now)}")
     told_of = [text(line) for line in lines]
+    if before.who != after.who:
+        told_of.append(text("who: ", *people(before.who), " became ", *people(after.who)))
     if before.ping != after.ping:
         told_of.append(text("ping: ", *pinged(before.ping), " became ", *pinged(after.ping)))
     return told_of
@@ -176,6 +177,13 @@ def pinged(ping: str) -> Text:
     if not role:
         return text("off")
     return text(Span(f"role {role}", role=role), f", above {above} points")
+
+
+def people(who: str) -> Text:
+    """Those that the setting names one by one, or its word for them."""
+    if not re.search(r"@\d", who):  # elsewhere the platform's adapter puts names in place of ids
+        return text(who)
+    return joined([(Span(name, person=name.removeprefix("@")),) for name in who.split(",")])
 
 
 def told(s: Subscription) -> Text:

@@ -13,8 +13,8 @@ from bot.model import ChannelRef, Paper
 class Span:
     """A piece of text; *code* is shown as it is typed.
 
-    *when*, *channel* and *role* (its id on Discord) are shown as the platform does such, else as the
-    text. *sentence* says that the code is a command: each platform writes it as people give it there.
+    *when*, *channel*, *role* and *person* (their ids on Discord) are shown as the platform does such,
+    else as the text. *sentence* says that the code is a command: each platform writes it as people give it there.
     """
 
     text: str
@@ -24,6 +24,7 @@ class Span:
     when: datetime | None = None
     channel: ChannelRef | None = None
     role: str = ""
+    person: str = ""
     sentence: bool = False
 
 

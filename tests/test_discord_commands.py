@@ -599,6 +599,29 @@ async def test_completion_goes_on_with_names_and_keys_that_are_too_long(bot: Dis
     assert all(len(choice["name"]) <= 100 for choice in offered.choices)
 
 
+async def test_people_are_shown_by_their_names_and_not_by_ids(bot: DiscordBot) -> None:
+    ann, eve = bot.ann, bot.server.add_user("eve")
+    bot.server.join(bot.lab, eve)
+
+    await bot.ask("papers-admin set", max=5)
+    done = await bot.ask("papers-admin set", who=f"{ann.mention}, <@!{eve.id}>")
+    refused = await bot.ask("papers like", by=bot.bob, paper="2611.00001")
+    undone = await bot.ask("papers-admin config undo")
+
+    assert f"Set who to {ann.mention}, {eve.mention}." in done.text
+    assert f"Ask {ann.mention}, {eve.mention}, or somebody with the permission" in refused.text
+    assert f"who: members became {ann.mention}, {eve.mention}" in undone.text
+    assert bot.server.pinged == []
+
+
+async def test_a_refusal_names_who_manages_a_channel_on_discord(bot: DiscordBot) -> None:
+    await bot.ask("papers-admin set", who="managers")
+
+    refused = await bot.ask("papers share", by=bot.bob, paper="2611.00001")
+
+    assert "Ask somebody with the permission Manage Channels to do it." in read(refused.text)
+
+
 # Forms, buttons, menus, files
 
 

@@ -115,7 +115,7 @@ def _pieces(spans: Text, limit: int | None) -> Iterator[Span]:
     for span in spans:
         if room is not None and room <= 0:
             return
-        if span.when or _channel(span) or _role(span):
+        if span.when or _channel(span) or _role(span) or _person(span):
             yield span
             continue
         shown = re.sub(r"\s+", " ", native(span.text) if span.sentence else span.text)
@@ -147,7 +147,7 @@ def _runs(spans: Iterable[Span]) -> list[Span]:
 
 
 def _style(span: Span) -> tuple[object, ...] | None:
-    if span.when or _channel(span) or _role(span):
+    if span.when or _channel(span) or _role(span) or _person(span):
         return None
     return span.strong, span.code, span.link
 
@@ -159,6 +159,8 @@ def _markdown(span: Span) -> str:
         return f"<#{channel}>"
     if role := _role(span):
         return f"<@&{role}>"
+    if person := _person(span):
+        return f"<@{person}>"
     if span.link is not None:
         return link((span,), span.link)
     if span.code:
@@ -189,6 +191,11 @@ def _channel(span: Span) -> str:
 def _role(span: Span) -> str:
     """It is shown by its name; whom a message calls is said beside its text."""
     return span.role if span.role.isdecimal() and span.role.isascii() else ""
+
+
+def _person(span: Span) -> str:
+    """They are shown by their name, and not called."""
+    return span.person if span.person.isdecimal() and span.person.isascii() else ""
 
 
 def _is_seen(text: str) -> bool:
