@@ -180,7 +180,7 @@ def expanded(asked: Query, meaning: str) -> Query:
     if (length := len(str(after))) > QUERY_LENGTH:
         raise UserError(
             f"A query is at most {QUERY_LENGTH} characters long; with this it would have {length}.",
-            hint=f'Make it a subscription of its own: subscribe "{meaning}"',
+            hint=f'Make it a subscription of its own: `subscribe "{meaning}"`',
         )
     return query.parse(str(after))  # its limits hold for what is made here, too
 
@@ -190,14 +190,14 @@ def _meant(asked: Query, meaning: str) -> str:
     if not held:
         raise UserError(
             f"There is no acronym in {asked}.",
-            hint=f'An acronym is 2 to 5 capital letters. Write subscribe "{meaning}"',
+            hint=f'An acronym is 2 to 5 capital letters. Write `subscribe "{meaning}"`',
         )
     fitting = sorted(word for word in held if fits(word, meaning))
     if len(fitting or held) > 1:
         names = " or ".join(sorted(held))
         raise UserError(
             f"It is not clear whether “{meaning}” stands for {names}.",
-            hint=f"Write the query anew: subscribe {_placed(asked, min(held), meaning)}",
+            hint=f"Write the query anew: `subscribe {_placed(asked, min(held), meaning)}`",
         )
     return min(fitting or held)
 

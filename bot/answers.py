@@ -34,6 +34,7 @@ from bot.views import (
     Span,
     Text,
     View,
+    advice,
     how_many,
     joined,
     named,
@@ -373,7 +374,7 @@ class Answers:
         channel = await self._channel(caller)
         day: date | None = None
         if until:
-            hint = "Write pause until:2027-01-04"
+            hint = "Write `pause until:2027-01-04`"
             try:
                 when = parse_when(until.removeprefix("until").strip(), channel.schedule.zone)
             except UserError as error:
@@ -382,8 +383,8 @@ class Answers:
             if day <= self._today(channel):
                 raise UserError(f"{day} is not in the future.", hint=hint)
         await self._save(replace(channel, paused=True, paused_until=day), caller)
-        end = f"until {day:%-d %B %Y}" if day else "until you write resume"
-        return Notice(text(f"Paused {end}."), actions=(Action("Resume", "resume"),))
+        end = text(f"{day:%-d %B %Y}") if day else text("you write ", typed("resume"))
+        return Notice(text("Paused until ", *end, "."), actions=(Action("Resume", "resume"),))
 
     async def _resume(self, caller: Caller) -> View:
         channel = await self._channel(caller)
@@ -494,7 +495,7 @@ def mistake(error: PaperboyError) -> Notice:
     return Notice(
         text(error.message),
         kind="error",
-        hints=(text(error.hint),) if error.hint else (),
+        hints=(advice(error.hint),) if error.hint else (),
         field=at.field,
         source=at.source,
         start=at.start,

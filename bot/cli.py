@@ -19,6 +19,7 @@ from bot.commands import Find, parse_day
 from bot.errors import PaperboyError, UserError
 from bot.model import ChannelRef
 from bot.query import parse as parse_query
+from bot.views import advice, plain
 
 if TYPE_CHECKING:
     from bot.app import Imported
@@ -56,7 +57,9 @@ def _tell(error: PaperboyError) -> None:
     if isinstance(error, UserError) and error.end > error.start:
         typer.echo(f"  {error.source}", err=True)
         typer.echo(f"  {' ' * error.start}{'-' * (error.end - error.start)}", err=True)
-    typer.echo(" ".join(filter(None, ("paperboy:", error.message, error.hint))), err=True)
+    typer.echo(
+        " ".join(filter(None, ("paperboy:", error.message, plain(advice(error.hint))))), err=True
+    )
 
 
 def _settings() -> Settings:

@@ -321,7 +321,7 @@ def _expand(text: str, _: Options) -> Command:
     if not (digits.isdecimal() and len(digits) < 10):
         raise UserError(
             "Which subscription?",
-            hint='Write expand 3 "reinforcement learning"; list shows the numbers.',
+            hint='Write `expand 3 "reinforcement learning"`; `list` shows the numbers.',
         )
     return Expand(int(digits), _meaning(rest[0]) if rest else "")
 
@@ -332,14 +332,16 @@ def _meaning(words: str) -> str:
     clauses = query.parse(quoted).clauses
     if len(clauses) > 1 or len(clauses[0].items) > 1:
         raise UserError(
-            "An acronym stands for one phrase.", hint='Write expand 3 "reinforcement learning"'
+            "An acronym stands for one phrase.", hint='Write `expand 3 "reinforcement learning"`'
         )
     return clauses[0].items[0].text
 
 
 def _unsubscribe(text: str, options: Options) -> Command:
     if not text:
-        raise UserError("Which subscription?", hint="Write unsubscribe 3; list shows the numbers.")
+        raise UserError(
+            "Which subscription?", hint="Write `unsubscribe 3`; `list` shows the numbers."
+        )
     return Unsubscribe(text, _said_yes(options, "sure"))
 
 
@@ -349,13 +351,13 @@ def _mute(text: str, _: Options) -> Command:
 
 def _unmute(text: str, _: Options) -> Command:
     if not text:
-        raise UserError("Which word is to be heard again?", hint="Write unmute survey")
+        raise UserError("Which word is to be heard again?", hint="Write `unmute survey`")
     return Unmute(text.removeprefix("-"))
 
 
 def _list(text: str, options: Options) -> Command:
     if text not in ("", "all"):
-        raise UserError(f"list knows no “{text[:40]}”.", hint="Write list, or list all.")
+        raise UserError(f"list knows no “{text[:40]}”.", hint="Write `list`, or `list all`.")
     return ListSubscriptions(text == "all", _page(options))
 
 
@@ -368,7 +370,7 @@ def _paper_verb(make: Callable[[str], Command], verb: str) -> Callable[[str, Opt
     def build(text: str, _: Options) -> Command:
         if not text:
             raise UserError(
-                f"{verb} which paper?", hint=f"Write {verb} 2509.04664, or a link to it."
+                f"{verb} which paper?", hint=f"Write `{verb} 2509.04664`, or a link to it."
             )
         return make(text)
 
@@ -378,7 +380,7 @@ def _paper_verb(make: Callable[[str], Command], verb: str) -> Callable[[str, Opt
 def _post_verb(make: Callable[[str], Command], verb: str) -> Callable[[str, Options], Command]:
     def build(text: str, _: Options) -> Command:
         if not text:
-            raise UserError(f"{verb} which post?", hint="Type status to see what is held.")
+            raise UserError(f"{verb} which post?", hint="Type `status` to see what is held.")
         return make(text)
 
     return build
@@ -388,7 +390,7 @@ def _set(text: str, options: Options) -> Command:
     if text:
         raise UserError(
             f"“{text[:60]}” sets nothing.",
-            hint="Write set max:10 strictness:strict; settings shows all.",
+            hint="Write `set max:10 strictness:strict`; `settings` shows all.",
         )
     if not options:
         return Settings()
@@ -399,13 +401,13 @@ def _digest(text: str, options: Options) -> Command:
     if text:
         raise UserError(
             f"digest knows no “{text[:40]}”.",
-            hint="Write digest, or digest since:2026-11-10 top:15.",
+            hint="Write `digest`, or `digest since:2026-11-10 top:15`.",
         )
     top = int(number(options["top"], "top", 1, 50)) if "top" in options else None
     if top is not None and "since" not in options:
         raise UserError(
             "top: goes with since:.",
-            hint="Write digest since:7d top:15; set max:15 changes the digest.",
+            hint="Write `digest since:7d top:15`; `set max:15` changes the digest.",
         )
     return DigestNow(options.get("since", ""), top)
 
@@ -428,7 +430,7 @@ def _config(text: str, _: Options) -> Command:
             return ConfigImport(rest.strip())
     raise UserError(
         "config does what?",
-        hint="Write config undo, config export, or config import with what export printed.",
+        hint="Write `config undo`, `config export`, or `config import` with what export printed.",
     )
 
 
@@ -468,7 +470,7 @@ def _top(text: str, options: Options) -> Command:
 
 def _saved(text: str, options: Options) -> Command:
     if text:
-        raise UserError("saved stands alone.", hint="Write saved, or saved page:2.")
+        raise UserError("saved stands alone.", hint="Write `saved`, or `saved page:2`.")
     return Saved(_page(options))
 
 
@@ -477,29 +479,31 @@ def _export(text: str, _: Options) -> Command:
     if form.lower() not in FORMATS:
         raise UserError(
             f"export knows {', '.join(FORMATS)}.",
-            hint="Write export bibtex for the saved papers, export ris digest, or export json 2509.04664.",
+            hint="Write `export bibtex` for the saved papers, `export ris digest`, or `export json 2509.04664`.",
         )
     return Export(form.lower(), scope.strip() or "saved")
 
 
 def _learned(text: str, options: Options) -> Command:
     if text:
-        raise UserError("learned stands alone.", hint="Write learned, or learned page:2.")
+        raise UserError("learned stands alone.", hint="Write `learned`, or `learned page:2`.")
     return ShowLearned(_page(options))
 
 
 def _forget(text: str, options: Options) -> Command:
     word = text.strip('"')
     if not word:
-        raise UserError("Forget which word?", hint="Write forget attention; learned shows them.")
+        raise UserError(
+            "Forget which word?", hint="Write `forget attention`; `learned` shows them."
+        )
     if word.lower() == "me":
-        raise UserError("forget is about learned words.", hint="Write erase me.")
+        raise UserError("forget is about learned words.", hint="Write `erase me`.")
     return Forget(word, _said_yes(options, "sure"))
 
 
 def _erase(text: str, options: Options) -> Command:
     if text not in ("", "me"):
-        raise UserError(f"erase knows no “{text[:40]}”.", hint="Write erase me.")
+        raise UserError(f"erase knows no “{text[:40]}”.", hint="Write `erase me`.")
     return EraseMe(_said_yes(options, "sure"))
 
 
@@ -520,7 +524,7 @@ def _these(text: str, options: Options) -> Command:
 def _plain(make: Callable[[], Command], verb: str) -> Callable[[str, Options], Command]:
     def build(text: str, _: Options) -> Command:
         if text:
-            raise UserError(f"{verb} stands alone.", hint=f"Write {verb}.")
+            raise UserError(f"{verb} stands alone.", hint=f"Write `{verb}`.")
         return make()
 
     return build

@@ -138,13 +138,13 @@ def _check_held(row: Delivery) -> None:
     if row.state is not State.HELD:
         raise UserError(
             f"That post is {row.state.value}; only a held one can be resent or given up.",
-            hint="Type status to see what is held.",
+            hint="Type `status` to see what is held.",
         )
 
 
 def no_such_post(key: str) -> UserError:
     return UserError(
-        f"There is no post “{key[:40]}” here.", hint="Type status to see what is held."
+        f"There is no post “{key[:40]}” here.", hint="Type `status` to see what is held."
     )
 
 

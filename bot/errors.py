@@ -15,7 +15,10 @@ PaperboyError
 
 
 class PaperboyError(Exception):
-    """Base of all errors that Paperboy raises on purpose; ``hint`` says what to do."""
+    """Base of all errors that Paperboy raises on purpose; ``hint`` says what to do.
+
+    Commands in it, for people to give, stand between backquotes.
+    """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

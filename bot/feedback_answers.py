@@ -168,7 +168,7 @@ def _meant(word: str, learned: Sequence[Learned]) -> str:
     near = difflib.get_close_matches(fold(word), [known.word for known in learned], n=3, cutoff=0.6)
     if near:
         return f"Did you mean {_quoted(near, 'or')}?"
-    return "Write learned to see the words."
+    return "Write `learned` to see the words."
 
 
 def _quoted(words: Sequence[str], last: str) -> str:

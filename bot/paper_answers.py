@@ -324,12 +324,14 @@ class PaperAnswers:
         match command.scope.lower():
             case "saved":
                 papers = await self.saved_papers(caller)
-                none = UserError("Your list is empty.", hint="Save papers first: save 2509.04664")
+                none = UserError("Your list is empty.", hint="Save papers first: `save 2509.04664`")
             case "digest":
                 last = await self._ledger.last(channel.ref)
                 found = [await self._library.find(i) for i in last[1]] if last else []
                 papers = [paper for paper in found if paper]
-                none = UserError("No digest was posted here yet.", hint="Write digest for one now.")
+                none = UserError(
+                    "No digest was posted here yet.", hint="Write `digest` for one now."
+                )
             case words:
                 papers, none = [await self.paper(words)], UserError("")
         if not papers:

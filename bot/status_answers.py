@@ -183,7 +183,7 @@ class StatusAnswers:
         if closure := await self._ledger.gone(caller.ref):
             raise UserError(
                 f"This channel takes no posts: {closure.reason}.",
-                hint="Let me in again and type resume first.",
+                hint="Let me in again and type `resume` first.",
             )
         posts = await self._ledger.deliveries(caller.ref, _LOOKED_AT)
         post = await self._ledger.resend(caller.ref, _whole(key, posts, caller.ref))
@@ -251,7 +251,7 @@ def _whole(key: str, posts: Sequence[Delivery], ref: ChannelRef) -> str:
     if len(typed) < _SHORTEST:
         raise UserError(
             f"“{key}” is too short for a key.",
-            hint=f"Write its first {_SHORTEST} characters or more; status shows it.",
+            hint=f"Write its first {_SHORTEST} characters or more; `status` shows it.",
         )
     found = [post.key for post in posts if post.key.startswith(typed)]
     if not found:

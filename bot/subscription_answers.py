@@ -88,7 +88,7 @@ class SubscriptionAnswers:
             raise UserError(
                 f"A channel has at most {SUBSCRIPTIONS_PER_CHANNEL} subscriptions; "
                 f"this one has {len(known)}.",
-                hint="Drop some first: list shows them, unsubscribe 3 drops the third.",
+                hint="Drop some first: `list` shows them, `unsubscribe 3` drops the third.",
             )
         asked = [
             replace(
@@ -205,7 +205,7 @@ class SubscriptionAnswers:
             if other.query == now.query:
                 raise UserError(
                     f"It would become the same as subscription {other.number}.",
-                    hint=f"Drop this one instead: unsubscribe {number}",
+                    hint=f"Drop this one instead: `unsubscribe {number}`",
                 )
         subscriptions = tuple(now if s == was else s for s in channel.subscriptions)
         after = replace(channel, subscriptions=subscriptions)
@@ -248,7 +248,9 @@ class SubscriptionAnswers:
     async def unsubscribe(self, command: commands.Unsubscribe, caller: Caller) -> View:
         channel = await self.channel(caller)
         if not channel.subscriptions:
-            raise UserError("This channel has no subscriptions.", hint="Write subscribe diffusion")
+            raise UserError(
+                "This channel has no subscriptions.", hint="Write `subscribe diffusion`"
+            )
         if command.what.lower() == "all":
             if not command.sure:
                 count = len(channel.subscriptions)
@@ -286,13 +288,13 @@ class SubscriptionAnswers:
                 return subscription
         raise UserError(
             f"There is no subscription “{what[:80]}” here.",
-            hint="Write its number: list shows them all.",
+            hint="Write its number: `list` shows them all.",
         )
 
     async def mute(self, term: Query, caller: Caller) -> View:
         if any(clause.negated for clause in term.clauses):
             raise UserError(
-                "Mute takes the word itself.", hint="Write mute survey, without a dash."
+                "Mute takes the word itself.", hint="Write `mute survey`, without a dash."
             )
         channel = await self.channel(caller)
         if term in channel.muted:
@@ -389,7 +391,7 @@ class SubscriptionAnswers:
         if not channel.subscriptions and new is None:
             raise UserError(
                 "There is nothing to preview: this channel has no subscriptions.",
-                hint='Write preview "speculative decoding", or subscribe first.',
+                hint='Write `preview "speculative decoding"`, or `subscribe` first.',
             )
         return await self._previews.preview(channel, days, new)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from bot.identity import Link
 from bot.model import ChannelRef, Paper
+
+_COMMAND = re.compile(r"`([a-z]+(?: [^`]+)?)`", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,12 @@ def text(*parts: str | Span) -> Text:
 def typed(sentence: str) -> Span:
     """A command for people to give."""
     return Span(sentence, code=True, sentence=True)
+
+
+def advice(hint: str) -> Text:
+    """With the commands in it, between backquotes, as people give them."""
+    parts = _COMMAND.split(hint)
+    return text(*(typed(part) if i % 2 else part for i, part in enumerate(parts) if part))
 
 
 def named(ref: ChannelRef) -> Span:

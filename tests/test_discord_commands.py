@@ -622,6 +622,32 @@ async def test_a_refusal_names_who_manages_a_channel_on_discord(bot: DiscordBot)
     assert "Ask somebody with the permission Manage Channels to do it." in read(refused.text)
 
 
+@pytest.mark.parametrize(
+    ("command", "options", "hint"),
+    [
+        ("papers export", {"format": "ris", "scope": "digest"}, "/papers-admin digest"),
+        ("papers export", {"format": "ris"}, "/papers save paper:2509.04664"),
+        ("papers preview", {}, "/papers-admin subscribe"),
+        (
+            "papers-admin unsubscribe",
+            {"subscription": "9"},
+            "/papers-admin subscribe query:diffusion",
+        ),
+        ("papers-admin resend", {"key": "abc"}, "/papers status"),
+        ("papers-admin digest", {"top": 3}, "/papers-admin set max:15"),
+        ("papers-admin pause", {"until": "7d"}, "/papers-admin pause until:2027-01-04"),
+        ("papers-admin pause", {}, "/papers-admin resume"),
+        ("papers-admin forget", {"term": "zebra"}, "/papers learned"),
+    ],
+)
+async def test_what_is_to_be_done_instead_is_a_command_of_discord(
+    bot: DiscordBot, command: str, options: dict[str, Any], hint: str
+) -> None:
+    asked = await bot.ask(command, **options)
+
+    assert f"`{hint}`" in asked.text
+
+
 # Forms, buttons, menus, files
 
 
