@@ -838,10 +838,28 @@ async def test_settings_go_out_and_come_back_as_a_file(bot: DiscordBot) -> None:
     bot.pass_time(seconds=10)
     wrong = await bot.ask("papers-admin config import", at=other, file=File("a.json", b"\xff\xfe"))
     assert "That file holds no settings" in wrong.text
+    for content in (b"[1]", b"", b"{", b"[" * 100_000):
+        bot.pass_time(seconds=10)
+        wrong = await bot.ask("papers-admin config import", at=other, file=File("a.json", content))
+        assert "That file holds no settings" in wrong.text
+        assert "Take the one that `/papers-admin config export` gives." in wrong.text
     large = await bot.ask(
         "papers-admin config import", at=other, file=File("a.json", b" " * 300_000)
     )
     assert "That file holds no settings" in large.text
+
+
+async def test_settings_that_an_editor_of_windows_wrote_come_back_too(bot: DiscordBot) -> None:
+    await bot.ask("papers-admin subscribe", query="graphs")
+    exported = await bot.ask("papers-admin config export")
+    (content,) = exported.files_sent
+    other = bot.server.add_channel(bot.lab, "other")
+    await bot.known()
+
+    marked = File("a.json", b"\xef\xbb\xbf" + content)
+    taken = await bot.ask("papers-admin config import", at=other, file=marked)
+
+    assert "Settings taken over" in read(taken.text)
 
 
 async def test_a_command_that_discord_still_has_and_we_do_not_is_explained(

@@ -991,6 +991,17 @@ async def test_a_wrong_document_is_refused_before_anything_is_written(
     assert image_of(folder) == {}
 
 
+@pytest.mark.parametrize("document", ["{nonsense", "[]", '{"version": 1}'])
+async def test_what_a_channel_cannot_take_over_is_compared_with_its_own_export(
+    folder: Path, log: MemoryChangeLog, document: str
+) -> None:
+    async with await TinyChannelStore.open(folder, log) as store:
+        with pytest.raises(UserError) as caught:
+            await store.load(MAIN, document, "ann")
+
+    assert caught.value.hint == "Give it what `config export` gave."
+
+
 async def test_a_restore_that_would_overfill_a_workspace_is_refused_as_a_whole(
     folder: Path, log: MemoryChangeLog
 ) -> None:

@@ -6,6 +6,7 @@ Buttons, menus and forms carry all that they mean in their ids, so they outlive 
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 import secrets
@@ -240,17 +241,24 @@ class Surfaces:
 async def _read(file: discord.Attachment) -> str:
     try:
         async with asyncio.timeout(DOWNLOAD):
-            return (await file.read()).decode()
+            content = (await file.read()).decode("utf-8-sig")
     except (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError) as error:
         raise UserError("Discord does not give me that file.", hint="Try it once more.") from error
     except UnicodeDecodeError as error:
         raise _no_settings() from error
+    try:
+        is_object = isinstance(json.loads(content), dict)
+    except (ValueError, RecursionError) as error:
+        raise _no_settings() from error
+    if not is_object:
+        raise _no_settings()
+    return content
 
 
 def _no_settings() -> UserError:
     return UserError(
         "That file holds no settings.",
-        hint="Take the one that /papers-admin config export gives.",
+        hint="Take the one that `config export` gives.",
         field="file",
     )
 

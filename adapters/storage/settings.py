@@ -233,12 +233,15 @@ class TinyChannelStore:
         try:
             given = json.loads(document)
         except (ValueError, RecursionError) as error:
-            raise UserError("That is no JSON.", hint="Paste what config export printed.") from error
+            raise UserError("That is no JSON.", hint=_EXPORTED) from error
         was = ""
         if isinstance(given, dict):
             was = f"{given.get('channel')}"
             given = given | {"channel": str(ref)}
-        given = taken_over(from_json(given), was)
+        try:
+            given = taken_over(from_json(given), was)
+        except UserError as error:
+            raise UserError(error.message, hint=_EXPORTED) from error
         old = await self.get(ref)
         await self.save(replace(given, owner=old.owner if old else ""), by)
         return await self.get(ref) or given
@@ -649,6 +652,7 @@ def _parsed(text: str | None) -> JSON | None:
 
 
 _HINT = "Give it a file that paperboy export wrote."
+_EXPORTED = "Give it what `config export` gave."
 
 
 def _channels_of(document: object) -> list[Channel]:
