@@ -14,6 +14,8 @@ from bot.model import Channel, Subscription
 from bot.views import Action, Span, Text, joined, plain, text
 
 _PING = re.compile(r"\d{1,20}@\d{1,3}", re.ASCII)
+# 1e-05: a small one, as it is shown
+_NUMBER = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:e-\d+)?", re.ASCII)
 _ROLE = re.compile(r"(?:<@&|@)?(\d{1,20})>?@(\d{1,3})", re.ASCII)
 
 
@@ -28,7 +30,7 @@ def _set_trending(channel: Channel, value: str) -> Channel:
 def _set_strictness(channel: Channel, value: str) -> Channel:
     if value.lower() in STRICTNESS:
         return replace(channel, strictness=value.lower())
-    if not value.replace(".", "", 1).isdigit():
+    if not _NUMBER.fullmatch(value.lower()):
         raise _no_choice("strictness", value, (*STRICTNESS, "a number"))
     return replace(channel, strictness=commands.number(value, "strictness", 0, 10))
 

@@ -671,6 +671,22 @@ async def test_a_form_with_a_mistake_comes_back_as_it_was_filled_in(bot: Discord
     assert [field.get("value") for field in fresh.modal.inputs] == [None, "1", None]
 
 
+@pytest.mark.parametrize("strictness", ["strict", "2.5", "0", "10", "2.123456", "0.00001"])
+async def test_a_settings_form_that_is_sent_as_it_came_changes_nothing(
+    bot: DiscordBot, strictness: str
+) -> None:
+    everybody = ",".join(user.mention for user in (bot.ann, bot.bob))
+    await bot.ask("papers-admin set", strictness=strictness, layout="cards", who=everybody)
+    before = await bot.settings(bot.papers)
+    opened = await bot.ask("papers-admin settings")
+    assert opened.modal is not None
+
+    done = await bot.server.submit(bot.ann, opened.modal)
+
+    assert "That is how it is set already." in read(done.text)
+    assert await bot.settings(bot.papers) == before
+
+
 async def test_who_manages_nothing_gets_a_form_back_as_it_was_filled_in_too(
     bot: DiscordBot,
 ) -> None:
