@@ -126,8 +126,7 @@ class Answers:
         )
         if commands.verb_of(command).kind not in (CHANGE, POST) or private:
             return None
-        stored = await self._store.get(caller.ref)
-        who = stored.who if stored else "members"
+        who = await self._who(caller.ref)
         if may_change(who, caller):
             return None
         if caller.ref.channel.startswith("@"):
@@ -141,6 +140,17 @@ class Answers:
             "error",
             hints=(_whom_to_ask(who, caller.ref.platform),),
         )
+
+    async def _who(self, ref: ChannelRef) -> str:
+        stored = await self._store.get(ref)
+        return stored.who if stored else "members"
+
+    async def _offered(self, listing: Listing, caller: Caller) -> Listing:
+        """Without the buttons that the caller may not press."""
+        if may_change(await self._who(caller.ref), caller):
+            return listing
+        actions = (a for a in listing.actions if _kind(a.sentence) not in (CHANGE, POST))
+        return replace(listing, actions=tuple(actions))
 
     async def _do(self, command: Command, caller: Caller) -> View:
         match command:
@@ -181,7 +191,7 @@ class Answers:
             case commands.ConfigUndo(mark_of_it):
                 return await self._undo(mark_of_it, caller)
             case commands.Status():
-                return await self._status.status(caller)
+                return await self._offered(await self._status.status(caller), caller)
             case commands.Resend(key):
                 return await self._status.resend(key, caller)
             case commands.GiveUp(key):
@@ -222,7 +232,7 @@ class Answers:
             case commands.Export():
                 return await self._papers.export(command, await self._channel(caller), caller)
             case commands.Home():
-                return await self._status.home(caller)
+                return await self._offered(await self._status.home(caller), caller)
             case commands.ConfigExport():
                 return Document("paperboy.json", await self._store.dump(caller.ref))
             case commands.ConfigImport(document):
@@ -455,6 +465,10 @@ def _value(channel: Channel, name: str) -> Text:
     if name == "who":
         return people(value)
     return text(("on" if value else "off") if isinstance(value, bool) else f"{value}")
+
+
+def _kind(sentence: str) -> str:
+    return commands.verb_of(commands.parse(sentence)).kind
 
 
 def may_change(who: str, caller: Caller) -> bool:

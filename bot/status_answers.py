@@ -69,7 +69,7 @@ class StatusAnswers:
         self._health = health
         self._clock = clock
 
-    async def status(self, caller: Caller) -> View:
+    async def status(self, caller: Caller) -> Listing:
         channel = await self._subscriptions.channel(caller)
         now = self._clock()
         closure = await self._ledger.gone(caller.ref)
@@ -135,7 +135,7 @@ class StatusAnswers:
         body = text(f"{how_many(count)} here, last on ", moment(last[0], channel))
         return Row(text("Posted"), body, tuple(details))
 
-    async def home(self, caller: Caller) -> View:
+    async def home(self, caller: Caller) -> Listing:
         """What is a person's own, and what they look after."""
         own = caller.own
         mine = await self._store.get(own)

@@ -18,7 +18,7 @@ from bot.commands import VERBS
 from bot.model import ChannelRef
 from tests.discord_bot import PAPERS, TODAYS, DiscordBot, discord_bot, read
 from tests.discord_description import DESCRIPTION
-from tests.discord_server import CannotDo, Channel, Fault, File, Kind, P
+from tests.discord_server import CannotDo, Channel, Exchange, Fault, File, Kind, P
 from tests.discord_state import walk
 from tests.world import paper
 
@@ -646,6 +646,22 @@ async def test_what_is_to_be_done_instead_is_a_command_of_discord(
     asked = await bot.ask(command, **options)
 
     assert f"`{hint}`" in asked.text
+
+
+async def test_nobody_is_offered_a_button_that_they_may_not_press(bot: DiscordBot) -> None:
+    def offered(asked: Exchange) -> list[str]:
+        return [button["label"] for button in asked.buttons]
+
+    await bot.ask("papers-admin pause")
+    assert offered(await bot.ask("papers status")) == ["Resume"]
+    assert offered(await bot.ask("papers status", by=bot.bob)) == []
+    members = await bot.ask("papers home", by=bot.bob)
+    managers = await bot.ask("papers home", by=bot.ann)
+    own = await bot.ask("papers home", by=bot.bob, at=bot.server.dm(bot.bob))
+
+    everything = ["Subscribe", "Search papers", "Schedule", "Saved papers", "Help"]
+    assert offered(managers) == offered(own) == everything
+    assert offered(members) == ["Search papers", "Saved papers", "Help"]
 
 
 # Forms, buttons, menus, files
