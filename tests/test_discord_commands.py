@@ -703,6 +703,22 @@ async def test_a_settings_form_that_is_sent_as_it_came_changes_nothing(
     assert await bot.settings(bot.papers) == before
 
 
+@pytest.mark.parametrize("form", ["schedule", "settings", "subscribe"])
+async def test_who_manages_the_channel_no_more_has_nothing_to_correct_in_a_form(
+    bot: DiscordBot, form: str
+) -> None:
+    opened = await bot.ask(f"papers-admin {form}")
+    assert opened.modal is not None
+    bot.server.set_roles(bot.lab, bot.ann)
+
+    values = {"query": "graphs"} if form == "subscribe" else {}
+    refused = await bot.server.submit(bot.ann, opened.modal, values)
+
+    assert "takes the permission Manage Channels" in read(refused.text)
+    assert refused.buttons == []
+    assert await bot.world.store.get(bot.ref(bot.papers)) is None
+
+
 async def test_who_manages_nothing_gets_a_form_back_as_it_was_filled_in_too(
     bot: DiscordBot,
 ) -> None:

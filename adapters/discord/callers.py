@@ -10,7 +10,7 @@ import discord
 from adapters.discord.sentences import OF_MEMBERS, is_for_managers
 from adapters.discord.servers import PERSONAL
 from bot import commands
-from bot.commands import Command
+from bot.commands import Command, Verb
 from bot.errors import UserError
 from bot.model import Caller, ChannelRef, Role
 
@@ -46,21 +46,25 @@ def fitted(caller: Caller, command: Command, interaction: Interaction) -> Caller
 
     What a button comes back to (``again``) is not known here: who is no manager gets to read alone.
     """
-    if caller.role is Role.MEMBER:
-        verb = commands.verb_of(command)
-        if is_for_managers(verb):
-            raise UserError(
-                "Changing this channel takes the permission Manage Channels.",
-                hint="Ask somebody who manages the channel to do it. In a direct message with me "
-                "you have a channel of your own.",
-            )
-        if verb.name not in OF_MEMBERS:
-            caller = replace(caller, role=Role.GUEST)
+    verb = commands.verb_of(command)
+    permit(caller, verb)
+    if caller.role is Role.MEMBER and verb.name not in OF_MEMBERS:
+        caller = replace(caller, role=Role.GUEST)
     if isinstance(command, commands.SetOptions):
         _check_people(dict(command.options).get("who", ""))
     if isinstance(command, commands.Home | commands.ListSubscriptions):
         return replace(caller, channels=_seen(interaction) | {caller.ref.channel})
     return caller
+
+
+def permit(caller: Caller, verb: Verb) -> None:
+    """Raise UserError where it takes a manager."""
+    if caller.role is Role.MEMBER and is_for_managers(verb):
+        raise UserError(
+            "Changing this channel takes the permission Manage Channels.",
+            hint="Ask somebody who manages the channel to do it. In a direct message with me you "
+            "have a channel of your own.",
+        )
 
 
 def _check_people(who: str) -> None:

@@ -20,7 +20,7 @@ import discord
 from discord import app_commands, ui
 
 from adapters.discord import permissions
-from adapters.discord.callers import Interaction, caller_of, fitted
+from adapters.discord.callers import Interaction, caller_of, fitted, permit
 from adapters.discord.completion import Completion
 from adapters.discord.core import Core
 from adapters.discord.replies import Replies
@@ -187,6 +187,8 @@ class Surfaces:
     ) -> View:
         draft = asker.ref, asker.user, command
         self._drafts.pop(draft, None)
+        if verb := commands.find_verb(command):
+            permit(asker, verb)  # nothing that could be corrected
         try:
             request = forms.from_form(command, values)
             asker = fitted(asker, request, interaction)
