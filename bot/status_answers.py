@@ -91,7 +91,8 @@ class StatusAnswers:
                 + (f", the newest listed on {newest:%-d %B %Y}" if newest else ""))),
             await self._posted(channel),
             *(_stuck(post, posts, channel) for post in stuck[:_SHOWN]),
-            Row(text("Now"), text(moment(now, channel), f" ({channel.schedule.zone})")),
+            # not as a moment: platforms show those by the reader's clock
+            Row(text("Now"), text(f"{moment(now, channel).text} ({channel.schedule.zone})")),
         ]  # fmt: skip
         rows += [
             Row(text(f"Source {source.name}"), *_told_health(source, channel, now))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import discord
 import pytest
@@ -612,6 +613,15 @@ async def test_people_are_shown_by_their_names_and_not_by_ids(bot: DiscordBot) -
     assert f"Ask {ann.mention}, {eve.mention}, or somebody with the permission" in refused.text
     assert f"who: members became {ann.mention}, {eve.mention}" in undone.text
     assert bot.server.pinged == []
+
+
+async def test_the_time_beside_the_channels_zone_is_that_of_the_zone(bot: DiscordBot) -> None:
+    await bot.ask("papers-admin schedule", timezone="Asia/Tokyo")
+
+    status = await bot.ask("papers status")
+
+    tokyo = bot.world.now.astimezone(ZoneInfo("Asia/Tokyo"))
+    assert f"{tokyo:%a %-d %b %Y %H:%M} (Asia/Tokyo)" in read(status.text)
 
 
 async def test_a_refusal_names_who_manages_a_channel_on_discord(bot: DiscordBot) -> None:
