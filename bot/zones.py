@@ -148,7 +148,7 @@ def matching(text: str, limit: int) -> list[str]:
     meant = chain(_ASKED.get(wanted, {}).values(), filter(None, [known.get(wanted)]))
     begun = (zone for key, zone in known.items() if key.startswith(wanted))
     asked = (zone for key in _ASKED if key.startswith(wanted) for zone in _ASKED[key].values())
-    near = (zone for key, zone in known.items() if wanted in key)
+    near = (zone for key, zone in known.items() if wanted in key and "gmt" not in key)
     return list(islice(dict.fromkeys(chain(usual, meant, begun, asked, near)), limit))
 
 
