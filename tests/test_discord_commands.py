@@ -600,6 +600,21 @@ async def test_completion_goes_on_with_names_and_keys_that_are_too_long(bot: Dis
     assert all(len(choice["name"]) <= 100 for choice in offered.choices)
 
 
+async def test_who_manages_a_channel_hears_that_its_role_was_deleted(bot: DiscordBot) -> None:
+    role = bot.server.add_role(bot.lab, "Readers", mentionable=True)
+    await bot.known()
+    await bot.ask("papers-admin set", ping=role)
+    bot.server.delete_role(bot.lab, role)
+    await bot.known()
+
+    done = await bot.ask("papers-admin set", max=7)
+
+    assert await bot.server.until(lambda: "the role was deleted" in done.text)
+    off = await bot.ask("papers-admin set", above=0)
+    await bot.platform._surfaces.drain(5)
+    assert "the role was deleted" not in off.text
+
+
 async def test_people_are_shown_by_their_names_and_not_by_ids(bot: DiscordBot) -> None:
     ann, eve = bot.ann, bot.server.add_user("eve")
     bot.server.join(bot.lab, eve)

@@ -84,6 +84,13 @@ def warnings(interaction: discord.Interaction[Any], channel: Channel | None) -> 
         yield _warning("Digests come without threads", lacks)
     role_id = channel.ping.partition("@")[0] if channel else ""
     role = guild.get_role(int(role_id)) if guild and role_id else None
+    if role_id and guild and not guild.unavailable and role is None:
+        yield Notice(
+            text("Nobody is told of outstanding papers any more: the role was deleted."),
+            kind="error",
+            hints=(text("Name another one: ", Span("/papers-admin set ping:@role", code=True), "; or none: ",
+                        Span("/papers-admin set above:0", code=True), "."),),
+        )  # fmt: skip
     if role and not (role.mentionable or has.mention_everyone):
         yield Notice(
             text("Nobody is told of outstanding papers yet: I may not mention ",
