@@ -262,6 +262,12 @@ class PaperAnswers:
         if listed and not shown:
             return _no_page(command.page, -(-len(listed) // _PAGE))
         span = _span(start, end)
+        if listed and not shown:
+            return Notice(
+                text(f"There is no page {command.page} of the papers that were voted on {span}."),
+                kind="info",
+                hints=(text("The first one: ", typed(f"top {command.period}")),),
+            )
         if not shown:
             return Notice(
                 text(f"No paper was voted on {span}."),

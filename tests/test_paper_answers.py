@@ -284,6 +284,24 @@ async def test_a_shared_paper_is_not_brought_again() -> None:
     assert titles(digest) == [FLOWS.title]
 
 
+async def test_a_page_behind_the_last_one_of_the_own_list_is_the_last_one() -> None:
+    world = await with_papers()
+    await world.say("save 2611.00001")
+
+    assert titles(await world.say("saved page:7")) == [GRAPHS.title]
+
+
+async def test_a_page_of_top_that_is_not_there_does_not_deny_the_votes() -> None:
+    world = World()
+    await world.listed(replace(GRAPHS, upvotes=41), origin=Origin.HUGGING_FACE)
+
+    answer = await told(world, "top week page:2")
+
+    assert "There is no page 2" in answer
+    assert "No paper was voted on" not in answer
+    assert "top week" in answer
+
+
 async def test_saved_papers_are_exported() -> None:
     world = await with_papers()
     await world.say("save 2611.00001")
