@@ -474,3 +474,23 @@ async def test_commands_that_could_not_be_registered_are_registered_next_time() 
 
         assert len(bot.server.registered()) == 3
         assert not await bot.platform.sync()
+
+
+async def test_commands_are_registered_as_soon_as_discord_takes_them() -> None:
+    async with discord_bot(started=False, register_again=0.01) as bot:
+        bot.server.fault(COMMANDS, Fault.status(503), times=3)
+
+        await bot.start()
+
+        assert await bot.server.until(bot.server.registered)
+        assert len(bot.server.sent(COMMANDS)) == 4
+
+
+async def test_commands_that_discord_refuses_are_not_sent_time_and_again() -> None:
+    async with discord_bot(started=False, register_again=0.01) as bot:
+        bot.server.fault(COMMANDS, Fault.refused(403, 50001), times=None)
+
+        await bot.start()
+        await bot.server.until(lambda: len(bot.server.sent(COMMANDS)) > 1, patience=0.1)
+
+        assert len(bot.server.sent(COMMANDS)) == 1

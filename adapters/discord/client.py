@@ -59,12 +59,14 @@ class DiscordPlatform:
         save_hash: Callable[[str], None],
         heartbeat_timeout: float = 60.0,
         ready_timeout: float = 2.0,
+        register_again: float = 60.0,
     ) -> None:
         self._token = token
         self._addresses = api_url, gateway_url
         self._clock = clock
         self._sleep = sleep
         self._timeouts = heartbeat_timeout, ready_timeout
+        self._register_again = register_again
         self._rest = Rest(api_url, token, clock)
         self._registration = Registration(self._rest, server, load_hash, save_hash)
         self._completion = Completion(self._running, clock)
@@ -75,6 +77,7 @@ class DiscordPlatform:
         self._client: discord.Client | None = None  # the one that connects or is connected
         self._known: discord.Client | None = None  # the last one that was ready
         self._task: asyncio.Task[None] | None = None
+        self._registering: asyncio.Task[None] | None = None
         self._closing = asyncio.Event()
         self.connected = asyncio.Event()  # once, and from then on
         self.publisher = DiscordPublisher(self._rest, Servers(lambda: self._known), sleep)
@@ -123,9 +126,10 @@ class DiscordPlatform:
         if self._client:
             await self._client.close()
         await self._surfaces.drain(ANSWERING)
-        if self._task:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._registering) if task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def aclose(self) -> None:
         await self.stop()
@@ -179,10 +183,33 @@ class DiscordPlatform:
     async def _register(self, client: discord.Client, commands: Commands) -> None:
         application = str(client.application_id)
         log.info("to add the bot to a server, open %s", invite_link(application))
+        if self._registering:
+            self._registering.cancel()
+        if not await self._registered(commands, application):
+            self._registering = asyncio.create_task(
+                self._keep_registering(commands, application), name="discord commands"
+            )
+
+    async def _keep_registering(self, commands: Commands, application: str) -> None:
+        """The connection may stand for weeks before there is another start."""
+        while True:
+            try:
+                async with asyncio.timeout(self._register_again):
+                    await self._closing.wait()
+            except TimeoutError:
+                if await self._registered(commands, application):
+                    return
+            else:
+                return
+
+    async def _registered(self, commands: Commands, application: str) -> bool:
+        """Whether it is settled: not where Discord could not be asked. What is registered works on."""
         try:
             await self._registration.register(await described(commands), application)
-        except PaperboyError as error:  # those that are registered go on working
+        except PaperboyError as error:
             log.warning("the commands could not be registered: %s", error)
+            return not isinstance(error, Later | Unknown)
+        return True
 
     def _built(self, shards: int) -> tuple[discord.Client, Commands]:
         heartbeat, ready = self._timeouts
