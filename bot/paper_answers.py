@@ -264,13 +264,13 @@ class PaperAnswers:
         span = _span(start, end)
         if listed and not shown:
             return Notice(
-                text(f"There is no page {command.page} of the papers that were voted on {span}."),
+                text(f"There is no page {command.page} of the papers with votes {span}."),
                 kind="info",
                 hints=(text("The first one: ", typed(f"top {command.period}")),),
             )
         if not shown:
             return Notice(
-                text(f"No paper was voted on {span}."),
+                text(f"No paper was voted on {span.removeprefix('on ')}."),
                 kind="info",
                 hints=(
                     text(

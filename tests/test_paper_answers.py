@@ -163,7 +163,7 @@ async def test_top_tells_votes_of_a_period() -> None:
 
     assert titles(week) == [GRAPHS.title, FLOWS.title]
     assert "41 upvotes, submitted by Ann Lee on 23 November 2026" in words(week)
-    assert "No paper was voted on" in day
+    assert "No paper was voted on 20 November 2026." in day
 
 
 @pytest.mark.parametrize(
