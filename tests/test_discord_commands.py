@@ -639,6 +639,15 @@ async def test_the_time_beside_the_channels_zone_is_that_of_the_zone(bot: Discor
     assert f"{tokyo:%a %-d %b %Y %H:%M} (Asia/Tokyo)" in read(status.text)
 
 
+@pytest.mark.parametrize("between", [" ", ", ", " , ", "", ";"])
+async def test_people_may_be_named_as_discord_writes_them(bot: DiscordBot, between: str) -> None:
+    ann, bob = bot.ann, bot.bob
+
+    await bot.ask("papers-admin set", who=f"{ann.mention}{between}{bob.mention} ")
+
+    assert (await bot.settings(bot.papers)).who == f"@{ann.id},@{bob.id}"
+
+
 async def test_a_refusal_names_who_manages_a_channel_on_discord(bot: DiscordBot) -> None:
     await bot.ask("papers-admin set", who="managers")
 
@@ -687,6 +696,25 @@ async def test_nobody_is_offered_a_button_that_they_may_not_press(bot: DiscordBo
     everything = ["Subscribe", "Search papers", "Schedule", "Saved papers", "Help"]
     assert offered(managers) == offered(own) == everything
     assert offered(members) == ["Search papers", "Saved papers", "Help"]
+
+
+async def test_expand_asks_for_the_number_that_it_takes(bot: DiscordBot) -> None:
+    (admin,) = [c for c in bot.server.registered() if c["name"] == "papers-admin"]
+    subs = dict(subcommands(admin))
+
+    def described(verb: str) -> list[str]:
+        options = subs[verb]["options"]
+        return [o["description"] for o in options if o["name"] == "subscription"]
+
+    assert described("expand") == ["its number"]
+    assert described("unsubscribe") == ["its number or its text"]
+
+
+async def test_blanks_around_a_value_say_nothing(bot: DiscordBot) -> None:
+    await bot.ask("papers-admin set", strictness=" strict ", who="managers ")
+
+    channel = await bot.settings(bot.papers)
+    assert (channel.strictness, channel.who) == ("strict", "managers")
 
 
 # Forms, buttons, menus, files

@@ -70,6 +70,9 @@ _OPTIONS = {
     "who": "who may share and vote: members, managers, or @people",
 }
 _PERSON = re.compile(r"<@!?(\d+)>", re.ASCII)
+_BETWEEN = re.compile(
+    r"(?<=>)[\s,;]*(?=<@)"
+)  # Discord puts a blank behind a mention that is chosen
 
 
 class _WithPosts(app_commands.Transformer):
@@ -116,7 +119,7 @@ def _describe(*options: str) -> Callable[[T], T]:
 def request(verb: str, words: str | None = None, **options: object) -> Command:
     """What the verb makes of typed options; None and False stand for one that was not given."""
     given = {
-        name: "yes" if value is True else f"{value}"
+        name: "yes" if value is True else f"{value}".strip()
         for name, value in options.items()
         if value is not None and value is not False
     }
@@ -343,7 +346,8 @@ def _add_subscribing(group: app_commands.Group, surfaces: Surfaces, completion: 
         await surfaces.asked(interaction, command)
 
     @group.command(description=_of("expand"))
-    @_describe("subscription", "meaning")
+    @_describe("meaning")
+    @app_commands.describe(subscription="its number")
     @app_commands.autocomplete(subscription=completion.subscriptions)
     async def expand(
         interaction: Interaction, subscription: Words, meaning: Words | None = None
@@ -390,7 +394,7 @@ def _add_settings(group: app_commands.Group, surfaces: Surfaces, completion: Com
         above: Range[int, 0, 999] | None = None,
     ) -> None:
         def command() -> Command:
-            people = who and _PERSON.sub(r"@\1", who)
+            people = who and _PERSON.sub(r"@\1", _BETWEEN.sub(",", who))
             return request(
                 "set", max=max, strictness=strictness, layout=layout, quiet=quiet,
                 trending=trending, who=people, ping=_ping(ping, above),
