@@ -756,6 +756,21 @@ async def test_a_settings_form_that_is_sent_as_it_came_changes_nothing(
     assert await bot.settings(bot.papers) == before
 
 
+async def test_a_form_that_is_opened_anew_shows_what_is_set_now(bot: DiscordBot) -> None:
+    opened = await bot.ask("papers-admin settings")
+    assert opened.modal is not None
+    await bot.server.submit(bot.ann, opened.modal, {"max": "many", "quiet": "post"})
+    await bot.ask("papers-admin set", quiet="silent", max=4)
+
+    anew = await bot.ask("papers-admin settings")
+    assert anew.modal is not None
+    done = await bot.server.submit(bot.ann, anew.modal)
+
+    assert "That is how it is set already." in read(done.text)
+    channel = await bot.settings(bot.papers)
+    assert (channel.quiet, channel.max) == ("silent", 4)
+
+
 @pytest.mark.parametrize("form", ["schedule", "settings", "subscribe"])
 async def test_who_manages_the_channel_no_more_has_nothing_to_correct_in_a_form(
     bot: DiscordBot, form: str

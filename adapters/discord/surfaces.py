@@ -154,7 +154,10 @@ class Surfaces:
     async def _open(self, interaction: Interaction, request: Command, asker: Caller) -> None:
         form = await self._core().answers.answer(request, asker)
         if isinstance(form, Form):
-            draft = self._drafts.get((asker.ref, asker.user, form.command), {})
+            key = asker.ref, asker.user, form.command
+            if interaction.type is discord.InteractionType.application_command:
+                self._drafts.pop(key, None)  # whoever opens it anew sees what is set now
+            draft = self._drafts.get(key, {})
             filled = (replace(f, value=draft.get(f.name, f.value)) for f in form.fields)
             form = replace(form, fields=tuple(filled))
             await self._replies.open(interaction, form, FORM + form.command)
