@@ -25,7 +25,6 @@ from bot.views import (
     Span,
     Text,
     View,
-    how_many,
     text,
     typed,
 )
@@ -135,11 +134,7 @@ class PaperAnswers:
             notes += more
         asked = Span(str(command.query), code=True)
         if not cards and not command.everywhere and found.total and command.page > 1:
-            last = f"{search_words(command)} page:{-(-found.total // command.limit)}"
-            return Notice(
-                text(f"There is no page {command.page} of {how_many(found.total, 'hit')} for ", asked, "."),
-                kind="info", hints=(text("The last one: ", typed(last)),),
-            )  # fmt: skip
+            return _no_page(search_words(command), command.page, found.total, command.limit)
         if not cards:
             meant = "" if command.everywhere else await self._index.suggest(command.query)
             if meant:
@@ -260,14 +255,8 @@ class PaperAnswers:
         listed = await self._library.top(start, end, offset + _PAGE + 1)
         shown = listed[offset : offset + _PAGE]
         if listed and not shown:
-            return _no_page(command.page, -(-len(listed) // _PAGE))
+            return _no_page(f"top {command.period}", command.page, len(listed), _PAGE)
         span = _span(start, end)
-        if listed and not shown:
-            return Notice(
-                text(f"There is no page {command.page} of the papers with votes {span}."),
-                kind="info",
-                hints=(text("The first one: ", typed(f"top {command.period}")),),
-            )
         if not shown:
             return Notice(
                 text(f"No paper was voted on {span.removeprefix('on ')}."),
@@ -360,11 +349,11 @@ class PaperAnswers:
         return self._clock().astimezone(ZoneInfo(channel.schedule.zone)).date()
 
 
-def _no_page(page: int, last: int) -> Notice:
+def _no_page(words: str, page: int, found: int, limit: int) -> Notice:
+    """*words* ask for what has so many papers, with so many of them on a page."""
+    last = typed(f"{words} page:{-(-found // limit)}")
     return Notice(
-        text(f"There is no page {page}."),
-        kind="info",
-        hints=(text("The last one is ", typed(f"page:{last}"), "."),),
+        text(f"There is no page {page}."), kind="info", hints=(text("The last one: ", last),)
     )
 
 
