@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from rich.cells import cell_len
 
 from adapters.terminal.render import MEASURE, Screen, progress
@@ -596,6 +596,7 @@ def hosts(output: str) -> set[str]:
 @pytest.mark.parametrize("look", ["color", "plain", "pipe"])
 @settings(max_examples=70, deadline=None)
 @given(view=VIEWS, width=WIDTHS)
+@example(view=Notice((Span("  00 00000 000000\xa0 00", code=True),)), width=20)
 def test_nothing_is_lost_nothing_obeyed_and_only_addresses_stick_out(
     look: str, view: View, width: int
 ) -> None:

@@ -203,7 +203,9 @@ def _words(line: str, room: int) -> Iterator[tuple[int, int, str]]:
 
     What is glued together counts as one word as long as that fits into *room* cells.
     """
-    for match in re.finditer(rf"([^\S{_GLUE}]*)({_GLUE}*\S+(?:{_GLUE}+\S+)*)", line):
+    # glue beside a blank is a gap like it
+    gap = rf"(?:{_GLUE}*[^\S{_GLUE}])*"
+    for match in re.finditer(rf"({gap})({_GLUE}*\S+(?:{_GLUE}+\S+)*)", line):
         if cell_len(match[2]) <= room:
             yield match.start(2), cell_len(match[1]), match[2]
         else:
